@@ -1,0 +1,170 @@
+"""What a referee would remark on: each finding has a code, a place, and a sentence with numbers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import xarray as xr
+
+from nmrdyn.inference.diagnostics import LEAST_ESS, LEAST_LENGTH, MOST_R_HAT, Diagnostics
+from nmrdyn.inference.model import JointModel
+from nmrdyn.inference.modes import Modes
+from nmrdyn.inference.process import Conductivity, Probe, Process
+from nmrdyn.inference.sampler import Chains
+from nmrdyn.motion.quadrupolar import BPP
+from nmrdyn.recovery.stretched import StretchedExponential
+
+MISFIT_LEVEL = 0.01
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One remark."""
+
+    code: str
+    where: str
+    text: str
+
+    def as_dict(self) -> dict[str, str]:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Misfit:
+    """Chi-square of the best draw against noise and temperature error, its degrees of freedom and p-value."""
+
+    chi2: float
+    dof: int
+    p: float
+
+
+def of_sampling(passed: bool, check: Diagnostics, chains: Chains, model: JointModel, modes: Modes) -> Iterator[Finding]:
+    """Whether the draws can be believed, and whether more than one mode holds weight."""
+    if not passed:
+        worst = int(np.nanargmax(np.nan_to_num(check.r_hat, nan=np.inf)))
+        yield Finding(
+            "not-converged",
+            model.parameters[worst],
+            f"the sampler did not converge in {chains.steps} steps: R-hat {check.r_hat[worst]:.3f} (needed {MOST_R_HAT}), "
+            f"smallest ESS {check.ess.min():.0f} (needed {LEAST_ESS:.0f}), "
+            f"{chains.kept / chains.autocorrelation_time.max():.0f} autocorrelation times (needed {LEAST_LENGTH:.0f}); "
+            "no number here can be trusted",
+        )
+    heavy = modes.weight[modes.weight > 1e-4]
+    if heavy.size > 1:
+        weights = ", ".join(f"{weight:.3f}" for weight in heavy)
+        yield Finding("several-modes", "posterior", f"the posterior has {heavy.size} modes of weight {weights}")
+
+
+def of_probes(model: JointModel, probes: dict[str, Probe]) -> Iterator[Finding]:
+    """Declarations about temperature that the data do not bear out."""
+    for name, probe in probes.items():
+        users = [one.process.name for one in model.data if one.process.probe == name]
+        if probe.same_runs and len(users) > 1 and not model.shared_runs:
+            yield Finding(
+                "no-shared-runs", name, f"same_runs is declared, but {', '.join(users)} have no temperature in common"
+            )
+
+
+def of_process(
+    process: Process, stages: dict[str, xr.Dataset], misfit: Misfit, probe: Probe | None
+) -> Iterator[Finding]:
+    """Remarks on the data of one process, its mechanism and its law."""
+    name = process.name
+    if misfit.dof > 0 and misfit.p < MISFIT_LEVEL:
+        yield Finding(
+            "law-misfit",
+            name,
+            f"one straight Arrhenius line does not describe these data: chi-square {misfit.chi2:.0f} for {misfit.dof} "
+            f"degrees of freedom (p = {misfit.p:.1g}); the interval of the barrier is of a law that fails, not of a barrier",
+        )
+    if misfit.dof <= 0:
+        yield Finding(
+            "law-untested", name, "two temperatures always lie on a line: whether one barrier fits cannot be told"
+        )
+    if probe is None or (probe.point == 0 and probe.offset == 0):
+        data = process.data["temperature_stderr"].values
+        if not np.any(data > 0):
+            yield Finding(
+                "no-temperature-error",
+                name,
+                "no temperature error was given: the interval takes every temperature as exact",
+            )
+    if isinstance(process.mechanism, Conductivity):
+        if not np.all(np.isfinite(process.data["conductivity_stderr"].values)):
+            yield Finding(
+                "no-conductivity-error", name, "the table gives no errors: their size was inferred from the scatter"
+            )
+        return
+    relaxation, motion = stages["relaxation"], stages["motion"]
+    yield from _of_rows(process, stages)
+    yield from _of_motion(process, relaxation, motion)
+
+
+def _of_rows(process: Process, stages: dict[str, xr.Dataset]) -> Iterator[Finding]:
+    name = process.name
+    recovery, relaxation = stages.get("recovery"), stages["relaxation"]
+    if recovery is not None:
+        for experiment, notes in json.loads(recovery.attrs.get("notes", "{}")).items():
+            for note in notes:
+                yield Finding("reading", f"{name}/{experiment}", note)
+        for experiment, kind in json.loads(recovery.attrs.get("left_out", "{}")).items():
+            yield Finding("left-out", f"{name}/{experiment}", f"left out: {kind}")
+    experiments = relaxation["experiment"].values
+    for experiment, t1, reason in zip(
+        experiments,
+        relaxation["t1"].values,
+        relaxation["reason"].values if "reason" in relaxation else [],
+        strict=False,
+    ):
+        if np.isnan(t1):
+            yield Finding("no-t1", f"{name}/{experiment}", str(reason))
+    if "reason" in relaxation:
+        scaled = [e for e, r in zip(experiments, relaxation["reason"].values, strict=True) if "scaled" in str(r)]
+        if scaled:
+            chi2 = relaxation["reduced_chi2"].values
+            yield Finding(
+                "recovery-misfit",
+                f"{name}/{', '.join(scaled)}",
+                f"residuals exceed the measured noise (reduced chi-square up to {np.nanmax(chi2):.3g}): "
+                "errors of T1 were scaled by them",
+            )
+    missing = experiments[np.isnan(relaxation["temperature"].values)]
+    if missing.size:
+        yield Finding("no-temperature", f"{name}/{', '.join(missing)}", "temperature unknown: not used")
+    if isinstance(process.recovery, StretchedExponential):
+        yield Finding(
+            "stretched-t1", name, "T1 is T1* of a stretched exponential, which is not the initial-rate T1 of BPP theory"
+        )
+
+
+def _of_motion(process: Process, relaxation: xr.Dataset, motion: xr.Dataset) -> Iterator[Finding]:
+    name, mechanism = process.name, process.mechanism
+    t1 = relaxation["t1"].values
+    low = np.flatnonzero(np.isfinite(t1) & ~motion["feasible"].values)
+    if low.size:
+        text = (
+            f"T1 at {', '.join(f'{kelvin:g}' for kelvin in np.sort(motion['temperature'].values[low]))} K is shorter than "
+            f"the shortest this mechanism allows ({motion['t1_minimum'].values[low].min():.3g} s): no tau_c exists there"
+        )
+        if isinstance(mechanism, BPP):
+            needed = mechanism.coupling_needed(t1[low], motion["larmor_frequency"].values[low]).max()
+            text += f"; C_Q would have to be at least {needed / 1e6:.3g} MHz"
+        yield Finding("t1-below-minimum", f"{name}/{', '.join(motion['experiment'].values[low])}", text)
+    near = motion["reason"].str.contains("three standard errors").values
+    if near.any():
+        where = ", ".join(motion["experiment"].values[near])
+        yield Finding("near-minimum", f"{name}/{where}", "T1 is within three standard errors of its minimum")
+    slow = motion["branch_probability"].sel(branch="slow").values if "branch_probability" in motion else np.zeros(1)
+    spin = mechanism.spin if isinstance(mechanism, BPP) else None
+    if spin is not None and spin > 1 and np.nanmax(slow) > 0.5 and process.recovery is not None:
+        if not isinstance(process.recovery, StretchedExponential):
+            yield Finding(
+                "several-exponentials",
+                name,
+                f"on the slow branch a spin {spin:g} recovers with several rates unless a common spin temperature holds; "
+                "a single exponential then shifts tau0 (by 16 to 21 % at spin 3/2, total signal), and Ea only near the minimum",
+            )

@@ -1,0 +1,86 @@
+"""Prior distributions. Said by the user or fixed in a class; never made from the data that are being fitted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from nmrdyn.schema import Array, InputError
+
+
+class Prior(Protocol):
+    """What the posterior needs of a prior."""
+
+    @property
+    def centre(self) -> float:
+        """A typical value, where searches start."""
+        ...
+
+    @property
+    def width(self) -> float:
+        """A typical spread."""
+        ...
+
+    def log_density(self, value: Array) -> Array:
+        """Log density, -inf outside the support."""
+        ...
+
+
+@dataclass(frozen=True)
+class Normal:
+    """Normal distribution with `mean` and standard deviation `sd`.
+
+    Examples
+    --------
+    >>> float(np.exp(Normal(0.0, 1.0).log_density(np.array(0.0))) * np.sqrt(2 * np.pi))
+    1.0
+    """
+
+    mean: float
+    sd: float
+
+    def __post_init__(self) -> None:
+        if not (np.isfinite(self.mean) and np.isfinite(self.sd) and self.sd > 0):
+            raise InputError(f"Normal prior: needed a mean and a positive sd, found {self.mean} and {self.sd}")
+
+    @property
+    def centre(self) -> float:
+        return self.mean
+
+    @property
+    def width(self) -> float:
+        return self.sd
+
+    def log_density(self, value: Array) -> Array:
+        return -0.5 * ((value - self.mean) / self.sd) ** 2 - np.log(self.sd * np.sqrt(2 * np.pi))
+
+
+@dataclass(frozen=True)
+class Uniform:
+    """Uniform distribution from `low` to `high`.
+
+    Examples
+    --------
+    >>> Uniform(0.0, 2.0).log_density(np.array([1.0, 3.0]))
+    array([-0.69314718,        -inf])
+    """
+
+    low: float
+    high: float
+
+    def __post_init__(self) -> None:
+        if not (np.isfinite(self.low) and np.isfinite(self.high) and self.low < self.high):
+            raise InputError(f"Uniform prior: needed low below high, found {self.low} and {self.high}")
+
+    @property
+    def centre(self) -> float:
+        return (self.low + self.high) / 2
+
+    @property
+    def width(self) -> float:
+        return (self.high - self.low) / np.sqrt(12)
+
+    def log_density(self, value: Array) -> Array:
+        return np.where((value >= self.low) & (value <= self.high), -np.log(self.high - self.low), -np.inf)

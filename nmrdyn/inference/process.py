@@ -1,0 +1,87 @@
+"""What is inferred: processes, and the probes whose temperature errors they share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import xarray as xr
+
+from nmrdyn.motion.mechanism import Mechanism
+from nmrdyn.recovery.model import RecoveryModel
+from nmrdyn.schema import InputError, require
+from nmrdyn.thermal import Arrhenius
+
+
+@dataclass(frozen=True)
+class Conductivity:
+    """The mechanism of a conductivity: which quantity follows the law, "sigma_T" (Nernst-Einstein) or "sigma".
+
+    The barrier of sigma is lower than that of sigma T by about kT (26 meV at 298 K).
+    """
+
+    convention: str
+
+    def __post_init__(self) -> None:
+        if self.convention not in ("sigma_T", "sigma"):
+            raise InputError(f"conductivity: needed the convention sigma_T or sigma, found {self.convention!r}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Probe:
+    """A thermometer: the standard error of each temperature and of its calibration [K].
+
+    `same_runs` declares that processes at the same temperature were measured without changing it in between, so that
+    they share its error. Declared falsely, it makes differences look too certain.
+    """
+
+    name: str
+    point: float = 0.0
+    offset: float = 0.0
+    same_runs: bool = False
+
+    def __post_init__(self) -> None:
+        if not (self.point >= 0 and self.offset >= 0):
+            raise InputError(f"probe {self.name}: needed errors of 0 K or more, found {self.point} and {self.offset}")
+
+
+@dataclass(frozen=True)
+class Process:
+    """One motion and the data that tell of it.
+
+    Parameters
+    ----------
+    name : how results call it
+    data : stage `recovery` or `relaxation` with a `Mechanism`, `transport` with `Conductivity`
+    mechanism : what makes the data from the motion
+    recovery : the recovery model, where `data` are recoveries; said, not chosen
+    law : how the motion follows temperature
+    probe : the thermometer, by the name of a `Probe`
+    role : words for the report
+
+    Raises
+    ------
+    InputError
+        Where data, mechanism and recovery do not go together, or fewer than two temperatures are usable.
+    """
+
+    name: str
+    data: xr.Dataset
+    mechanism: Mechanism | Conductivity = field(kw_only=True)
+    recovery: RecoveryModel | None = field(default=None, kw_only=True)
+    law: Arrhenius = field(default_factory=Arrhenius, kw_only=True)
+    probe: str | None = field(default=None, kw_only=True)
+    role: str = field(default="", kw_only=True)
+
+    def __post_init__(self) -> None:
+        if not self.name or "/" in self.name or "." in self.name:
+            raise InputError(f"process: needed a name without '/' and '.', found {self.name!r}")
+        stage = self.data.attrs.get("stage")
+        if isinstance(self.mechanism, Conductivity):
+            require(self.data, "transport")
+        elif stage == "recovery":
+            if self.recovery is None:
+                raise InputError(
+                    f"{self.name}: needed a recovery model, such as recovery=SingleExponential(), found none"
+                )
+        else:
+            require(self.data, "relaxation")

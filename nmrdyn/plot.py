@@ -1,0 +1,252 @@
+"""Everything drawn. The only file that imports matplotlib; each function takes a stage and returns what it drew on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import matplotlib as mpl
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator
+
+from nmrdyn.schema import ZERO_CELSIUS, InputError, require
+
+# Okabe and Ito's colours, told apart by the colour-blind; in the order of the processes.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+_GREY = "#6b6b6b"
+_STYLE = {
+    "font.size": 9.0,
+    "font.family": "sans-serif",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.8,
+    "axes.titlesize": 9.0,
+    "axes.titleweight": "bold",
+    "legend.frameon": False,
+    "legend.fontsize": 8.0,
+    "xtick.direction": "out",
+    "figure.dpi": 110,
+    "savefig.bbox": "tight",
+    "svg.fonttype": "path",
+    "svg.hashsalt": "nmrdyn",
+}
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """The style sheet of all figures, for drawing one's own beside them."""
+    with mpl.rc_context(_STYLE):
+        yield
+
+
+def recoveries(recovery: xr.Dataset, relaxation: xr.Dataset) -> Figure:
+    """Every recovery with its fit, and the residuals in standard errors below it."""
+    require(recovery, "recovery")
+    require(relaxation, "relaxation")
+    n = recovery.sizes["experiment"]
+    columns = min(5, n)
+    rows = -(-n // columns)
+    with style():
+        figure = Figure(figsize=(2.0 * columns + 0.4, 2.1 * rows))
+        grid = figure.add_gridspec(rows, columns, wspace=0.12, hspace=0.42)
+        for i in range(n):
+            cell = grid[i // columns, i % columns].subgridspec(2, 1, height_ratios=(3, 1), hspace=0.06)
+            top = figure.add_subplot(cell[0])
+            bottom = figure.add_subplot(cell[1], sharex=top)
+            _one_recovery(top, bottom, recovery.isel(experiment=i), relaxation.isel(experiment=i))
+            if i % columns:
+                top.tick_params(labelleft=False)
+                bottom.tick_params(labelleft=False)
+            else:
+                bottom.set_ylabel("z")
+            if i // columns == rows - 1:
+                bottom.set_xlabel("delay / s")
+        figure.supylabel("intensity / fitted intensity at full recovery", fontsize=9)
+    return figure
+
+
+def _one_recovery(top: Axes, bottom: Axes, recovery: xr.Dataset, relaxation: xr.Dataset) -> None:
+    kelvin = recovery["temperature"].item()
+    where = f"{kelvin - ZERO_CELSIUS:.1f} °C" if np.isfinite(kelvin) else "T unknown"
+    top.set_title(f"{recovery['experiment'].item()} · {where}", pad=3)
+    top.tick_params(labelbottom=False)
+    if np.isnan(relaxation["t1"].item()):
+        top.text(0.5, 0.5, "no T1", ha="center", va="center", transform=top.transAxes, color=_GREY)
+        return
+    amplitude = relaxation["amplitude"].item()
+    delay, signal = recovery["delay"].values, recovery["signal"].values
+    stderr, fit = recovery["signal_stderr"].values, relaxation["fit"].values
+    order = np.argsort(delay)
+    top.errorbar(delay, signal / amplitude, stderr / amplitude, fmt="o", ms=2.6, lw=0.8, color=COLOURS[0])
+    top.plot(delay[order], fit[order] / amplitude, lw=1.0, color="black")
+    top.set_xscale("log")
+    top.set_ylim(min(-0.15, np.nanmin(signal / amplitude) - 0.1), 1.25)
+    z = (signal - fit) / stderr
+    bottom.axhline(0, lw=0.6, color="black")
+    bottom.plot(delay, z, "o", ms=2.2, color=COLOURS[0])
+    reach = max(3.5, 1.15 * np.nanmax(np.abs(z)))
+    bottom.set_ylim(-reach, reach)
+
+
+def arrhenius(posterior: xr.DataTree, quantity: str, *, ax: Axes | None = None) -> Axes:
+    """One quantity of all processes that have it against 1000/T, with 68 and 95 % bands of the fitted law.
+
+    Parameters
+    ----------
+    posterior : what `infer` returned
+    quantity : "t1", "tau_c" or "sigma_T"
+    ax : axes to draw on, new ones unless said
+    """
+    require(posterior, "posterior")
+    draw = {"t1": _draw_t1, "tau_c": _draw_tau, "sigma_T": _draw_sigma}
+    if quantity not in draw:
+        raise InputError(f"arrhenius: needed a quantity among {', '.join(draw)}, found {quantity!r}")
+    with style():
+        axes = ax if ax is not None else Figure(figsize=(4.6, 3.6)).subplots()
+        for index, name in enumerate(json.loads(posterior.attrs["processes"])):
+            draw[quantity](axes, posterior[f"processes/{name}"], name, COLOURS[index % len(COLOURS)])
+        axes.set_yscale("log")
+        axes.yaxis.set_minor_locator(LogLocator(subs="auto"))
+        axes.set_xlabel("1000 K / T")
+        top = axes.secondary_xaxis("top", functions=(_celsius, _inverse))
+        top.set_xlabel("T / °C")
+        top.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0f}"))
+        axes.legend()
+    return axes
+
+
+def _celsius(inverse: np.ndarray) -> np.ndarray:
+    return 1000.0 / np.maximum(inverse, 1e-6) - ZERO_CELSIUS
+
+
+def _inverse(celsius: np.ndarray) -> np.ndarray:
+    return 1000.0 / np.maximum(np.asarray(celsius) + ZERO_CELSIUS, 1e-3)
+
+
+def _band(axes: Axes, prediction: xr.Dataset, quantity: str, colour: str, scale: np.ndarray | float = 1.0) -> None:
+    x = 1000 / prediction["temperature"].values
+    low95, low68, median, high68, high95 = prediction[quantity].values * scale
+    axes.fill_between(x, low95, high95, color=colour, alpha=0.15, lw=0)
+    axes.fill_between(x, low68, high68, color=colour, alpha=0.25, lw=0)
+    axes.plot(x, median, lw=0.9, color=colour)
+
+
+def _horizontal_error(data: xr.Dataset) -> np.ndarray:
+    kelvin = data["temperature"].values
+    return 1000 * np.nan_to_num(data["temperature_stderr"].values) / kelvin**2
+
+
+def _draw_t1(axes: Axes, process: xr.DataTree, name: str, colour: str) -> None:
+    axes.set_ylabel("T1 / s")
+    if "relaxation" not in process:
+        return
+    data = process["relaxation"].dataset
+    _band(axes, process["prediction"].dataset, "t1", colour)
+    axes.errorbar(
+        1000 / data["temperature"], data["t1"], data["t1_stderr"], _horizontal_error(data), "o", ms=3.5, lw=0.9,
+        color=colour, label=name,
+    )  # fmt: skip
+    motion = process["motion"].dataset
+    low = ~motion["feasible"].values & np.isfinite(data["t1"].values)
+    if low.any():
+        axes.plot(
+            (1000 / data["temperature"]).values[low], data["t1"].values[low], "s", ms=8, mfc="none", color="black",
+            label="shorter than the mechanism allows",
+        )  # fmt: skip
+
+
+def _draw_tau(axes: Axes, process: xr.DataTree, name: str, colour: str) -> None:
+    axes.set_ylabel("correlation time / s")
+    if "motion" not in process:
+        return
+    data = process["motion"].dataset
+    _band(axes, process["prediction"].dataset, "tau_c", colour)
+    weight = (
+        data["branch_probability"].values if "branch_probability" in data else np.full((len(data.experiment), 2), 0.5)
+    )
+    for k, branch in enumerate(data["branch"].values):
+        likely = bool(np.nanmean(weight[:, k]) > 0.5)
+        axes.errorbar(
+            1000 / data["temperature"], data["tau_c"][:, k], data["tau_c_stderr"][:, k], _horizontal_error(data),
+            "o" if branch == "slow" else "^", ms=3.5, lw=0.9, color=colour, alpha=1.0 if likely else 0.35,
+            mfc=colour if likely else "none", label=f"{name}, {branch}" + ("" if likely else " (improbable)"),
+        )  # fmt: skip
+
+
+def _draw_sigma(axes: Axes, process: xr.DataTree, name: str, colour: str) -> None:
+    axes.set_ylabel("σT / (S K/m)")
+    if "transport" not in process:
+        return
+    data, prediction = process["transport"].dataset, process["prediction"].dataset
+    kelvin = data["temperature"]
+    _band(axes, prediction, "conductivity", colour, prediction["temperature"].values)
+    axes.errorbar(
+        1000 / kelvin, data["conductivity"] * kelvin, np.nan_to_num(data["conductivity_stderr"]) * kelvin,
+        _horizontal_error(data), "o", ms=3.5, lw=0.9, color=colour, label=name,
+    )  # fmt: skip
+
+
+def barriers(comparison: xr.Dataset, *, ax: Axes | None = None) -> Axes:
+    """The posterior of each barrier: density, median, 68 and 95 % intervals."""
+    require(comparison, "comparison")
+    with style():
+        names = comparison["process"].values
+        axes = ax if ax is not None else Figure(figsize=(4.6, 0.7 * len(names) + 0.9)).subplots()
+        for index, name in enumerate(names):
+            draws = 1e3 * comparison["activation_energy"].sel(process=name).values
+            _density(axes, draws, len(names) - 1 - index, COLOURS[index % len(COLOURS)])
+        axes.set_yticks(range(len(names) - 1, -1, -1), names)
+        axes.set_xlabel("activation energy / meV")
+    return axes
+
+
+def differences(comparison: xr.Dataset, *, ax: Axes | None = None) -> Axes:
+    """The posterior of each difference beside the margin inside which barriers count as the same."""
+    require(comparison, "comparison")
+    margin = 1e3 * comparison.attrs["margin"]
+    with style():
+        pairs = comparison["pair"].values
+        axes = ax if ax is not None else Figure(figsize=(4.6, 0.7 * max(len(pairs), 1) + 0.9)).subplots()
+        axes.axvspan(-margin, margin, color=_GREY, alpha=0.15, lw=0)
+        axes.axvline(0, color=_GREY, lw=0.8)
+        for index, pair in enumerate(pairs):
+            draws = 1e3 * comparison["difference"].sel(pair=pair).values
+            _density(axes, draws, len(pairs) - 1 - index, "#333333")
+        labels = [f"{p}\n{v}" for p, v in zip(pairs, comparison["verdict"].values, strict=True)]
+        axes.set_yticks(range(len(pairs) - 1, -1, -1), labels)
+        axes.set_xlabel(f"difference / meV (grey: the margin, ±{margin:g} meV)")
+    return axes
+
+
+def _density(axes: Axes, draws: np.ndarray, level: float, colour: str) -> None:
+    low95, low68, median, high68, high95 = np.quantile(draws, [0.025, 0.16, 0.5, 0.84, 0.975])
+    edges = np.linspace(*np.quantile(draws, [0.001, 0.999]), 61)
+    counts = np.histogram(draws, edges)[0].astype(float)
+    counts = np.convolve(counts, np.ones(5) / 5, mode="same")
+    middle = (edges[1:] + edges[:-1]) / 2
+    axes.fill_between(middle, level, level + 0.62 * counts / counts.max(), color=colour, alpha=0.3, lw=0)
+    axes.plot([low95, high95], [level, level], lw=1.0, color=colour)
+    axes.plot([low68, high68], [level, level], lw=3.0, color=colour, solid_capstyle="butt")
+    axes.plot(median, level, "o", ms=4, color="white", mec=colour)
+
+
+def corner(posterior: xr.DataTree, name: str) -> Figure:
+    """All sampled quantities of one process against each other."""
+    import corner as corner_package
+
+    require(posterior, "posterior")
+    draws = posterior["posterior"].dataset
+    columns = [key for key in draws if str(key).startswith(f"{name}.")]
+    table = np.stack([draws[key].values.ravel() for key in columns], axis=1)
+    table = table[:: max(1, len(table) // 10_000)]
+    labels = [
+        f"{str(key).split('.', 1)[1].replace('_', ' ')}\n[{draws[key].attrs.get('units') or '1'}]" for key in columns
+    ]
+    with style():
+        figure = Figure(figsize=(1.7 * len(columns), 1.7 * len(columns)))
+        corner_package.corner(table, labels=labels, fig=figure, quantiles=[0.16, 0.5, 0.84], color=COLOURS[0])
+    return figure

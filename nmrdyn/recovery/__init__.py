@@ -1,0 +1,1 @@
+"""Step 2: recovery -> relaxation. Recovery models, one a file, and the fit."""

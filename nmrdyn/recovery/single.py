@@ -1,0 +1,35 @@
+"""The single-exponential recovery."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from nmrdyn.schema import Array
+
+
+@dataclass(frozen=True)
+class SingleExponential:
+    """M(t) = amplitude (1 - depth exp(-t/T1)); three parameters.
+
+    Exact for I = 1 and for any spin in the extreme narrowing limit or under a common spin temperature; for I = 3/2
+    on the slow flank it returns a T1 that is 17 to 21 % long (all levels saturated, total signal).
+
+    Examples
+    --------
+    >>> float(SingleExponential().decay(np.array([2.0]), 2.0)[0]) == np.exp(-1)
+    True
+    """
+
+    name: ClassVar[str] = "single"
+    parameters: ClassVar[tuple[str, ...]] = ("t1",)
+    start: ClassVar[dict[str, tuple[float, ...]]] = {}
+    bounds: ClassVar[dict[str, tuple[float, float]]] = {}
+    meaning: ClassVar[str] = "T1 of a single exponential"
+
+    def decay(self, delay: Array, *parameters: npt.ArrayLike) -> Array:
+        (t1,) = parameters
+        return np.exp(-delay / np.asarray(t1))

@@ -1,0 +1,1 @@
+"""Step 6: posterior -> files. The only room that imports jinja2."""

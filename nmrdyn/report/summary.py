@@ -1,0 +1,192 @@
+"""The numbers of a posterior and its comparison, as summary.json and as rows of CSV."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+_MOST_DRAWS = 4000
+
+
+def summarise(posterior: xr.DataTree, comparison: xr.Dataset) -> dict[str, Any]:
+    """Everything that a paper would quote, as plain numbers with NaN as None."""
+    attrs = posterior.attrs
+    described = json.loads(attrs["processes"])
+    draws = posterior["posterior"].dataset
+    processes = {name: _process(draws, name, entry) for name, entry in described.items()}
+    differences = {}
+    for pair in comparison["pair"].values:
+        one = comparison.sel(pair=pair)
+        values = one["difference"].values
+        differences[str(pair)] = {
+            "mean": float(values.mean()),
+            "sd": float(values.std(ddof=1)),
+            "ci95": _interval(values, 0.95),
+            "probability_positive": float(one["probability_positive"]),
+            "probability_equivalent": float(one["probability_equivalent"]),
+            "equivalence_margin_eV": float(comparison.attrs["margin"]),
+            "verdict": one["verdict"].item(),
+            "reason": one["reason"].item(),
+        }
+    return {
+        "study": attrs.get("study", ""),
+        "processes": processes,
+        "differences": differences,
+        "nuisances": {
+            str(name): _moments(draws[name].values.ravel())
+            for name in draws
+            if str(name).split(".", 1)[1] not in ("activation_energy", "log10_tau0", "log10_prefactor")
+        },
+        "priors": json.loads(attrs["priors"]),
+        "probes": json.loads(attrs["probes"]),
+        "modes": json.loads(attrs["modes"]),
+        "diagnostics": {"passed": bool(attrs["passed"])},
+        "warnings": json.loads(attrs["warnings"]),
+        "provenance": {
+            "nmrdyn": attrs["nmrdyn_version"],
+            "versions": json.loads(attrs["versions"]),
+            "seed": int(attrs["seed"]),
+            "sampler": draws.attrs["sampler"],
+            "steps": int(draws.attrs["steps"]),
+            "inputs_sha256": json.loads(attrs.get("inputs", "{}")),
+        },
+    }
+
+
+def _process(draws: xr.Dataset, name: str, entry: dict[str, Any]) -> dict[str, Any]:
+    tau0 = f"{name}.log10_tau0"
+    result = {
+        "role": entry["role"],
+        "nucleus": entry["nucleus"],
+        "mechanism": entry["mechanism"],
+        "recovery": entry["recovery"],
+        "law": entry["law"],
+        "law_fits": not (entry["misfit"]["dof"] > 0 and entry["misfit"]["p"] < entry["misfit"]["level"]),
+        "misfit": _plain(entry["misfit"]),
+        "activation_energy_eV": _moments(draws[f"{name}.activation_energy"].values.ravel()),
+        "log10_tau0_s": _moments(draws[tau0].values.ravel()) if tau0 in draws else None,
+        "branch": entry["branch"] or None,
+        "diagnostics": entry["diagnostics"],
+    }
+    prefactor = f"{name}.log10_prefactor"
+    if prefactor in draws:
+        result["log10_prefactor"] = _moments(draws[prefactor].values.ravel())
+    return result
+
+
+def _plain(values: dict[str, float]) -> dict[str, float | None]:
+    return {key: value if np.isfinite(value) else None for key, value in values.items()}
+
+
+def _moments(values: np.ndarray) -> dict[str, Any]:
+    return {
+        "mean": float(values.mean()),
+        "sd": float(values.std(ddof=1)),
+        "median": float(np.median(values)),
+        "ci68": _interval(values, 0.68),
+        "ci95": _interval(values, 0.95),
+    }
+
+
+def _interval(values: np.ndarray, level: float) -> list[float]:
+    return [float(edge) for edge in np.quantile(values, [(1 - level) / 2, (1 + level) / 2])]
+
+
+def verdict_lines(summary: dict[str, Any]) -> list[str]:
+    """The verdict in sentences with numbers."""
+    lines = []
+    if not summary["diagnostics"]["passed"]:
+        lines.append("NOT CONVERGED: the sampler's diagnostics failed; none of these numbers can be trusted.")
+    for name, process in summary["processes"].items():
+        energy = process["activation_energy_eV"]
+        low, high = (1e3 * edge for edge in energy["ci95"])
+        line = f"{name}: {1e3 * energy['median']:.0f} meV (95 %: {low:.0f} to {high:.0f})"
+        if process["branch"]:
+            branch, probability = max(process["branch"].items(), key=lambda item: item[1])
+            words = {"fast": "fast branch", "slow": "slow branch", "crossing": "T1 minimum inside the range"}[branch]
+            line += f", {words} with probability {_probability(probability)}"
+        if not process["law_fits"]:
+            line += "; BUT one straight Arrhenius line does not describe these data"
+        lines.append(line)
+    for pair, difference in summary["differences"].items():
+        first, second = pair.split(" - ")
+        lines.append(
+            f"{first} and {second}: {difference['verdict']}; {difference['reason']} "
+            f"(difference {1e3 * difference['mean']:+.0f} ± {1e3 * difference['sd']:.0f} meV)"
+        )
+    return lines
+
+
+def _probability(value: float) -> str:
+    return "> 0.999" if value > 0.999 else f"{value:.3f}"
+
+
+def t1_rows(posterior: xr.DataTree) -> Iterator[list[object]]:
+    """Header and rows of t1.csv."""
+    yield [
+        "process", "experiment", "temperature_K", "nucleus", "larmor_frequency_Hz", "model", "t1_s", "t1_stderr_s", "beta",
+        "depth", "reduced_chi2", "rows_used", "rows_planned", "converged", "reason",
+    ]  # fmt: skip
+    for name, node in posterior["processes"].children.items():
+        if "relaxation" not in node:
+            continue
+        data = node["relaxation"].dataset
+        for i in range(data.sizes["experiment"]):
+            one = data.isel(experiment=i)
+            yield [
+                name,
+                one["experiment"].item(),
+                one["temperature"].item(),
+                data.attrs.get("nucleus", ""),
+                one["larmor_frequency"].item(),
+                *(
+                    one[key].item()
+                    for key in ("model", "t1", "t1_stderr", "beta", "depth", "reduced_chi2", "rows_used")
+                ),
+                *(one[key].item() for key in ("rows_planned", "converged", "reason")),
+            ]
+
+
+def tau_rows(posterior: xr.DataTree) -> Iterator[list[object]]:
+    """Header and rows of tau_c.csv: both branches of every experiment."""
+    yield [
+        "process",
+        "experiment",
+        "temperature_K",
+        "branch",
+        "tau_c_s",
+        "tau_c_stderr_s",
+        "feasible",
+        "branch_probability",
+        "reason",
+    ]
+    for name, node in posterior["processes"].children.items():
+        if "motion" not in node:
+            continue
+        data = node["motion"].dataset
+        for i in range(data.sizes["experiment"]):
+            for branch in data["branch"].values:
+                one = data.isel(experiment=i).sel(branch=branch)
+                yield [
+                    name,
+                    one["experiment"].item(),
+                    one["temperature"].item(),
+                    branch,
+                    *(one[key].item() for key in ("tau_c", "tau_c_stderr", "feasible", "branch_probability", "reason")),
+                ]
+
+
+def draw_rows(posterior: xr.DataTree) -> Iterator[list[object]]:
+    """Header and rows of draws.csv, evenly thinned to at most 4,000 draws."""
+    draws = posterior["posterior"].dataset
+    chains, length = draws.sizes["chain"], draws.sizes["draw"]
+    yield ["chain", "draw", *map(str, draws)]
+    kept = np.linspace(0, length - 1, min(length, _MOST_DRAWS // chains)).astype(int)
+    table = np.stack([draws[name].values for name in draws], axis=-1)
+    for chain in range(chains):
+        for draw in kept:
+            yield [chain, int(draw), *(float(f"{value:.9g}") for value in table[chain, draw])]

@@ -1,0 +1,180 @@
+"""The glossary: every stage of the pipeline, its variables, dimensions and units. Read this first.
+
+    TopSpin folder -> recovery -> relaxation -> motion -> posterior -> comparison -> report
+    conductivity table -> transport --------------------^
+
+A stage is an `xarray.Dataset` (a `DataTree` for a posterior) with `attrs["stage"]`. Each function that makes
+one ends with `stamp`, each function that takes one begins with `require`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+Array = npt.NDArray[np.float64]
+
+BOLTZMANN_EV = 8.617333262145179e-5  # eV/K, exact in the SI of 2019
+ZERO_CELSIUS = 273.15  # K
+
+RECOVERY_KINDS = ("saturation_recovery", "inversion_recovery")
+
+
+class InputError(ValueError):
+    """Input that cannot be used; the text says what was needed, what was found, where, and the next move."""
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One quantity: its dimensions, its unit ("" for none) and the words for an axis."""
+
+    dims: tuple[str, ...]
+    unit: str
+    long_name: str
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage: the variables it must have, those it may have, and the coordinates along `experiment`."""
+
+    summary: str
+    variables: dict[str, Variable]
+    optional: dict[str, Variable] = field(default_factory=dict)
+    coords: dict[str, Variable] = field(default_factory=dict)
+
+
+_E = ("experiment",)
+_EI = ("experiment", "increment")
+_EB = ("experiment", "branch")
+_PS = ("process", "sample")
+_DS = ("pair", "sample")
+
+_CONDITIONS = {
+    "temperature": Variable(_E, "K", "temperature"),
+    "temperature_stderr": Variable(_E, "K", "standard error of the temperature"),
+}
+_SPECTROMETER = _CONDITIONS | {
+    "larmor_frequency": Variable(_E, "Hz", "Larmor frequency"),
+}
+
+STAGES: dict[str, Stage] = {
+    "recovery": Stage(
+        "Intensities against the recovery delay, one row an experiment, NaN where no row was recorded.",
+        {
+            "signal": Variable(_EI, "1", "intensity"),
+            "signal_stderr": Variable(_EI, "1", "standard error of the intensity, measured"),
+        },
+        coords=_SPECTROMETER
+        | {
+            "delay": Variable(_EI, "s", "recovery delay"),
+            "rows_recorded": Variable(_E, "", "rows recorded"),
+            "rows_planned": Variable(_E, "", "rows planned"),
+            "kind": Variable(_E, "", "kind of experiment"),
+            "pulse_program": Variable(_E, "", "pulse program"),
+            "noise_dof": Variable(_E, "", "degrees of freedom of the measured noise"),
+            "reason": Variable(_E, "", "why a row is empty"),
+        },
+    ),
+    "relaxation": Stage(
+        "T1 of each experiment; a failed fit is a NaN row with a reason.",
+        {
+            "t1": Variable(_E, "s", "T1"),
+            "t1_stderr": Variable(_E, "s", "standard error of T1"),
+        },
+        optional={
+            "t1_dof": Variable(_E, "", "degrees of freedom of the standard error"),
+            "beta": Variable(_E, "", "stretching exponent"),
+            "beta_stderr": Variable(_E, "", "standard error of the stretching exponent"),
+            "amplitude": Variable(_E, "1", "intensity at full recovery"),
+            "depth": Variable(_E, "", "depth (1 saturated, 2 inverted)"),
+            "reduced_chi2": Variable(_E, "", "reduced chi-square against the measured noise"),
+            "converged": Variable(_E, "", "fit converged"),
+            "rows_used": Variable(_E, "", "rows used"),
+            "reason": Variable(_E, "", "why a value is missing, or how its error was made"),
+            "model": Variable(_E, "", "recovery model"),
+            "model_weight": Variable(("experiment", "candidate"), "", "Akaike weight of each model tried"),
+            "fit": Variable(_EI, "1", "fitted recovery"),
+        },
+        coords=_SPECTROMETER,
+    ),
+    "motion": Stage(
+        "Correlation times on both branches of T1(tau_c); NaN where no solution exists.",
+        {
+            "tau_c": Variable(_EB, "s", "correlation time"),
+            "tau_c_stderr": Variable(_EB, "s", "standard error of the correlation time (linear)"),
+            "feasible": Variable(_E, "", "T1 is not below the shortest the mechanism allows"),
+        },
+        optional={
+            "branch_probability": Variable(_EB, "", "posterior probability of the branch"),
+            "t1_minimum": Variable(_E, "s", "shortest T1 the mechanism allows"),
+            "reason": Variable(_E, "", "why a value is missing"),
+        },
+        coords=_SPECTROMETER,
+    ),
+    "transport": Stage(
+        "Conductivity against temperature.",
+        {
+            "conductivity": Variable(_E, "S/m", "conductivity"),
+            "conductivity_stderr": Variable(_E, "S/m", "standard error of the conductivity"),
+        },
+        coords=_CONDITIONS,
+    ),
+    "posterior": Stage("One joint set of draws over all processes (a DataTree in ArviZ's layout).", {}),
+    "comparison": Stage(
+        "Barriers side by side and their differences, draw by draw.",
+        {
+            "activation_energy": Variable(_PS, "eV", "activation energy"),
+            "difference": Variable(_DS, "eV", "difference of activation energies"),
+            "probability_positive": Variable(("pair",), "", "probability that the difference is positive"),
+            "probability_equivalent": Variable(("pair",), "", "probability that |difference| is inside the margin"),
+            "verdict": Variable(("pair",), "", "same, different or undecided"),
+            "reason": Variable(("pair",), "", "why the verdict is what it is"),
+        },
+    ),
+}
+
+
+def require(data: Any, stage: str) -> None:
+    """Refuse anything that is not the stage a function was written for.
+
+    Raises
+    ------
+    InputError
+        Naming what was needed, what was found and the next move.
+    """
+    makers = {
+        "recovery": "read_topspin or simulate",
+        "relaxation": "fit_recovery",
+        "motion": "correlation_time",
+        "transport": "read_conductivity",
+        "posterior": "infer",
+        "comparison": "compare",
+    }
+    found = getattr(data, "attrs", {}).get("stage", type(data).__name__)
+    if found != stage:
+        raise InputError(f"needed the stage '{stage}', found '{found}'; make one with nmrdyn.{makers[stage]}")
+    spec = STAGES[stage]
+    for name, variable in spec.variables.items():
+        if name not in data:
+            raise InputError(f"{stage}: needed the variable '{name}' ({variable.long_name}), found {sorted(data)}")
+        unit = data[name].attrs.get("units", variable.unit)
+        if unit != variable.unit:
+            raise InputError(f"{stage}: needed '{name}' in {variable.unit}, found {unit}; convert it first")
+
+
+def stamp(data: xr.Dataset, stage: str, **attrs: str | float | int) -> xr.Dataset:
+    """Write units, long names, stage and version onto a Dataset (xarray does not reliably carry them)."""
+    from nmrdyn import __version__
+
+    spec = STAGES[stage]
+    for name, variable in (spec.variables | spec.optional | spec.coords).items():
+        if name in data.variables:
+            data[name].attrs["long_name"] = variable.long_name
+            if variable.unit:
+                data[name].attrs["units"] = variable.unit
+    data.attrs |= {"stage": stage, "nmrdyn_version": __version__, **attrs}
+    return data

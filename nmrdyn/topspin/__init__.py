@@ -1,0 +1,1 @@
+"""Step 1: TopSpin folder -> recovery. The only room that imports nmrglue."""
