@@ -1,3 +1,4 @@
+from . import plot as plot
 from .compare import compare as compare
 from .conductivity import read_conductivity as read_conductivity
 from .inference.infer import infer as infer
@@ -15,14 +16,13 @@ from .recovery.single import SingleExponential as SingleExponential
 from .recovery.stretched import StretchedExponential as StretchedExponential
 from .report.write import report as report
 from .schema import InputError as InputError
-from .simulate import ConductivityTruth as ConductivityTruth
-from .simulate import RelaxationTruth as RelaxationTruth
-from .simulate import simulate as simulate
-from .simulate import simulate_folder as simulate_folder
+from .simulate.folder import simulate_folder as simulate_folder
+from .simulate.simulate import simulate as simulate
+from .simulate.truth import ConductivityTruth as ConductivityTruth
+from .simulate.truth import RelaxationTruth as RelaxationTruth
 from .study import run as run
 from .thermal import Arrhenius as Arrhenius
 from .topspin.read import read_topspin as read_topspin
 from .topspin.read import scan as scan
-from . import plot as plot
 
 __version__: str

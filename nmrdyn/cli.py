@@ -170,7 +170,7 @@ def _run(options: argparse.Namespace) -> None:
 
 
 def _demo(options: argparse.Namespace) -> None:
-    from nmrdyn.simulate import example_study
+    from nmrdyn.simulate.example import example_study
 
     study = example_study(options.folder, seed=options.seed)
     print(f"wrote {study}", flush=True)

@@ -51,7 +51,8 @@ def compare(posterior: xr.DataTree, margin: float = 0.020) -> xr.Dataset:
     energy = {name: draws[f"{name}.activation_energy"].values.ravel() for name in described}
     failing = {name for name in described if is_misfit(described[name])}
     pairs = list(itertools.combinations(described, 2))
-    difference = np.array([energy[a] - energy[b] for a, b in pairs]).reshape(len(pairs), -1)
+    draw_count = draws.sizes["chain"] * draws.sizes["draw"]
+    difference = np.array([energy[a] - energy[b] for a, b in pairs]).reshape(len(pairs), draw_count)
     verdicts = [
         _verdict(row, margin, sorted(failing & set(pair)), bool(posterior.attrs["passed"]))
         for row, pair in zip(difference, pairs, strict=True)

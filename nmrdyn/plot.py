@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
+import numpy.typing as npt
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator
 
-from nmrdyn.schema import ZERO_CELSIUS, InputError, require
+from nmrdyn.schema import ZERO_CELSIUS, Array, InputError, require
 
 # Okabe and Ito's colours, told apart by the colour-blind; in the order of the processes.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _GREY = "#6b6b6b"
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "font.size": 9.0,
     "font.family": "sans-serif",
     "axes.spines.top": False,
@@ -30,7 +31,6 @@ _STYLE = {
     "legend.fontsize": 8.0,
     "xtick.direction": "out",
     "figure.dpi": 110,
-    "savefig.bbox": "tight",
     "svg.fonttype": "path",
     "svg.hashsalt": "nmrdyn",
 }
@@ -107,8 +107,8 @@ def arrhenius(posterior: xr.DataTree, quantity: str, *, ax: Axes | None = None) 
         raise InputError(f"arrhenius: needed a quantity among {', '.join(draw)}, found {quantity!r}")
     with style():
         axes = ax if ax is not None else Figure(figsize=(4.6, 3.6)).subplots()
-        for index, name in enumerate(json.loads(posterior.attrs["processes"])):
-            draw[quantity](axes, posterior[f"processes/{name}"], name, COLOURS[index % len(COLOURS)])
+        for index, (name, process) in enumerate(posterior["processes"].children.items()):
+            draw[quantity](axes, process, name, COLOURS[index % len(COLOURS)])
         axes.set_yscale("log")
         axes.yaxis.set_minor_locator(LogLocator(subs="auto"))
         axes.set_xlabel("1000 K / T")
@@ -119,15 +119,15 @@ def arrhenius(posterior: xr.DataTree, quantity: str, *, ax: Axes | None = None) 
     return axes
 
 
-def _celsius(inverse: np.ndarray) -> np.ndarray:
-    return 1000.0 / np.maximum(inverse, 1e-6) - ZERO_CELSIUS
+def _celsius(inverse: npt.ArrayLike) -> Array:
+    return 1000.0 / np.maximum(np.asarray(inverse), 1e-6) - ZERO_CELSIUS
 
 
-def _inverse(celsius: np.ndarray) -> np.ndarray:
+def _inverse(celsius: npt.ArrayLike) -> Array:
     return 1000.0 / np.maximum(np.asarray(celsius) + ZERO_CELSIUS, 1e-3)
 
 
-def _band(axes: Axes, prediction: xr.Dataset, quantity: str, colour: str, scale: np.ndarray | float = 1.0) -> None:
+def _band(axes: Axes, prediction: xr.Dataset, quantity: str, colour: str, scale: Array | float = 1.0) -> None:
     x = 1000 / prediction["temperature"].values
     low95, low68, median, high68, high95 = prediction[quantity].values * scale
     axes.fill_between(x, low95, high95, color=colour, alpha=0.15, lw=0)
@@ -135,7 +135,7 @@ def _band(axes: Axes, prediction: xr.Dataset, quantity: str, colour: str, scale:
     axes.plot(x, median, lw=0.9, color=colour)
 
 
-def _horizontal_error(data: xr.Dataset) -> np.ndarray:
+def _horizontal_error(data: xr.Dataset) -> Array:
     kelvin = data["temperature"].values
     return 1000 * np.nan_to_num(data["temperature_stderr"].values) / kelvin**2
 
@@ -222,9 +222,10 @@ def differences(comparison: xr.Dataset, *, ax: Axes | None = None) -> Axes:
     return axes
 
 
-def _density(axes: Axes, draws: np.ndarray, level: float, colour: str) -> None:
+def _density(axes: Axes, draws: Array, level: float, colour: str) -> None:
     low95, low68, median, high68, high95 = np.quantile(draws, [0.025, 0.16, 0.5, 0.84, 0.975])
-    edges = np.linspace(*np.quantile(draws, [0.001, 0.999]), 61)
+    start, stop = np.quantile(draws, [0.001, 0.999])
+    edges = np.linspace(start, stop, 61)
     counts = np.histogram(draws, edges)[0].astype(float)
     counts = np.convolve(counts, np.ones(5) / 5, mode="same")
     middle = (edges[1:] + edges[:-1]) / 2

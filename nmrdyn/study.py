@@ -204,7 +204,7 @@ def _selected(data: xr.Dataset, entry: Mapping[str, Any], where: str) -> xr.Data
     unknown = sorted(wanted - set(names))
     if unknown:
         raise InputError(f"{where}, exclude: needed experiments among {', '.join(names)}, found {', '.join(unknown)}")
-    out = {name: "excluded by the study" for name in wanted}
+    out = dict.fromkeys(wanted, "excluded by the study")
     if "temperature_range" in entry:
         span = entry["temperature_range"]
         if not isinstance(span, list) or len(span) != 2:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from arviz_stats.base import array_stats
+from arviz_stats.base import array_stats  # type: ignore[attr-defined]
 from emcee.autocorr import integrated_time
 
 from nmrdyn.schema import Array
@@ -34,7 +34,10 @@ def diagnose(draws: Array) -> Diagnostics:
 
 
 def autocorrelation_time(chain: Array) -> Array:
-    """Integrated autocorrelation time in steps (parameter,), the longest of the ensembles (chain, step, walker, parameter)."""
+    """Integrated autocorrelation time in steps (parameter,): the longest of the ensembles.
+
+    `chain` is (chain, step, walker, parameter).
+    """
     return np.max([np.atleast_1d(integrated_time(one, tol=0, quiet=True)) for one in chain], axis=0)
 
 

@@ -10,11 +10,14 @@ import numpy as np
 import xarray as xr
 
 from nmrdyn.inference.diagnostics import LEAST_ESS, LEAST_LENGTH, MOST_R_HAT, Diagnostics
-from nmrdyn.inference.model import JointModel
+from nmrdyn.inference.model import UNITS, JointModel
 from nmrdyn.inference.modes import Modes
+from nmrdyn.inference.predictive import Misfit
+from nmrdyn.inference.priors import Normal, Uniform
 from nmrdyn.inference.process import Conductivity, Probe, Process
 from nmrdyn.inference.sampler import Chains
 from nmrdyn.motion.quadrupolar import BPP
+from nmrdyn.recovery.single import SingleExponential
 from nmrdyn.recovery.stretched import StretchedExponential
 
 MISFIT_LEVEL = 0.01
@@ -29,16 +32,8 @@ class Finding:
     text: str
 
     def as_dict(self) -> dict[str, str]:
+        """As it stands in summary.json."""
         return asdict(self)
-
-
-@dataclass(frozen=True)
-class Misfit:
-    """Chi-square of the best draw against noise and temperature error, its degrees of freedom and p-value."""
-
-    chi2: float
-    dof: int
-    p: float
 
 
 def of_sampling(passed: bool, check: Diagnostics, chains: Chains, model: JointModel, modes: Modes) -> Iterator[Finding]:
@@ -48,8 +43,8 @@ def of_sampling(passed: bool, check: Diagnostics, chains: Chains, model: JointMo
         yield Finding(
             "not-converged",
             model.parameters[worst],
-            f"the sampler did not converge in {chains.steps} steps: R-hat {check.r_hat[worst]:.3f} (needed {MOST_R_HAT}), "
-            f"smallest ESS {check.ess.min():.0f} (needed {LEAST_ESS:.0f}), "
+            f"the sampler did not converge in {chains.steps} steps: R-hat {check.r_hat[worst]:.3f} "
+            f"(needed {MOST_R_HAT}), smallest ESS {check.ess.min():.0f} (needed {LEAST_ESS:.0f}), "
             f"{chains.kept / chains.autocorrelation_time.max():.0f} autocorrelation times (needed {LEAST_LENGTH:.0f}); "
             "no number here can be trusted",
         )
@@ -57,6 +52,29 @@ def of_sampling(passed: bool, check: Diagnostics, chains: Chains, model: JointMo
     if heavy.size > 1:
         weights = ", ".join(f"{weight:.3f}" for weight in heavy)
         yield Finding("several-modes", "posterior", f"the posterior has {heavy.size} modes of weight {weights}")
+
+
+def of_priors(model: JointModel, chains: Chains) -> Iterator[Finding]:
+    """Where the data pull against what was believed, or lean on the end of what was allowed."""
+    flat = chains.draws.reshape(-1, chains.draws.shape[-1])
+    units = [UNITS[name.rsplit(".", 1)[1]] for name in model.parameters]
+    for k, (name, prior) in enumerate(model.priors.items()):
+        middle, spread = float(np.median(flat[:, k])), float(np.std(flat[:, k]))
+        if isinstance(prior, Normal) and abs(middle - prior.mean) > 3 * prior.sd:
+            yield Finding(
+                "prior-conflict",
+                name,
+                f"the data pull it to {middle:.4g} {units[k]}, {abs(middle - prior.mean) / prior.sd:.1f} standard "
+                f"deviations from its prior, {prior.mean:.4g} ± {prior.sd:.2g} {units[k]}: "
+                "mechanism, prior or law is wrong",
+            )
+        if isinstance(prior, Uniform) and min(middle - prior.low, prior.high - middle) < 2 * spread:
+            yield Finding(
+                "at-bound",
+                name,
+                f"the posterior (median {middle:.4g} {units[k]}) leans on an end of its range, "
+                f"{prior.low:g} to {prior.high:g}",
+            )
 
 
 def of_probes(model: JointModel, probes: dict[str, Probe]) -> Iterator[Finding]:
@@ -78,8 +96,8 @@ def of_process(
         yield Finding(
             "law-misfit",
             name,
-            f"one straight Arrhenius line does not describe these data: chi-square {misfit.chi2:.0f} for {misfit.dof} "
-            f"degrees of freedom (p = {misfit.p:.1g}); the interval of the barrier is of a law that fails, not of a barrier",
+            "one straight Arrhenius line does not describe these data: chi-square "
+            f"{misfit.chi2:.0f} for {misfit.dof} degrees of freedom (p = {misfit.p:.1g}); its slope is no barrier",
         )
     if misfit.dof <= 0:
         yield Finding(
@@ -146,9 +164,11 @@ def _of_motion(process: Process, relaxation: xr.Dataset, motion: xr.Dataset) -> 
     t1 = relaxation["t1"].values
     low = np.flatnonzero(np.isfinite(t1) & ~motion["feasible"].values)
     if low.size:
+        kelvin = ", ".join(f"{value:g}" for value in np.sort(motion["temperature"].values[low]))
+        shortest = motion["t1_minimum"].values[low].min()
         text = (
-            f"T1 at {', '.join(f'{kelvin:g}' for kelvin in np.sort(motion['temperature'].values[low]))} K is shorter than "
-            f"the shortest this mechanism allows ({motion['t1_minimum'].values[low].min():.3g} s): no tau_c exists there"
+            f"T1 at {kelvin} K is shorter than the shortest this mechanism allows ({shortest:.3g} s): "
+            "no tau_c exists there"
         )
         if isinstance(mechanism, BPP):
             needed = mechanism.coupling_needed(t1[low], motion["larmor_frequency"].values[low]).max()
@@ -158,13 +178,12 @@ def _of_motion(process: Process, relaxation: xr.Dataset, motion: xr.Dataset) -> 
     if near.any():
         where = ", ".join(motion["experiment"].values[near])
         yield Finding("near-minimum", f"{name}/{where}", "T1 is within three standard errors of its minimum")
-    slow = motion["branch_probability"].sel(branch="slow").values if "branch_probability" in motion else np.zeros(1)
-    spin = mechanism.spin if isinstance(mechanism, BPP) else None
-    if spin is not None and spin > 1 and np.nanmax(slow) > 0.5 and process.recovery is not None:
-        if not isinstance(process.recovery, StretchedExponential):
-            yield Finding(
-                "several-exponentials",
-                name,
-                f"on the slow branch a spin {spin:g} recovers with several rates unless a common spin temperature holds; "
-                "a single exponential then shifts tau0 (by 16 to 21 % at spin 3/2, total signal), and Ea only near the minimum",
-            )
+    slow = motion["branch_probability"].sel(branch="slow").values
+    spin = mechanism.spin if isinstance(mechanism, BPP) and isinstance(process.recovery, SingleExponential) else None
+    if spin is not None and spin > 1 and np.nanmax(slow) > 0.5:
+        yield Finding(
+            "several-exponentials",
+            name,
+            f"on the slow branch a spin {spin:g} recovers with several rates unless a common spin temperature holds; "
+            "a single exponential then shifts tau0 (by 16 to 21 % at spin 3/2, total signal), and Ea near the minimum",
+        )

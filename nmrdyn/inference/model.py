@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 import xarray as xr
 
 from nmrdyn.inference.priors import Normal, Prior, Uniform
@@ -30,6 +31,15 @@ CLASS_PRIORS: dict[str, Prior] = {
     "log10_prefactor": Uniform(-10.0, 25.0),  # S K/m for sigma T, S/m for sigma
     "log10_noise": Uniform(-4.0, 0.0),  # of ln sigma, where the table gives no errors
 }
+UNITS = {
+    "activation_energy": "eV",
+    "log10_tau0": "log10(s)",
+    "log10_prefactor": "",
+    "log10_noise": "",
+    "cq": "Hz",
+    "eta": "",
+    "offset": "K",
+}
 _POSITIVE = ("cq",)
 _UNIT_INTERVAL = ("eta",)
 
@@ -39,7 +49,7 @@ class Measurements:
     """What a process was measured to be: `value` = ln(T1/s) or ln(sigma/(S/m)) with its error, one a usable row."""
 
     process: Process
-    rows: Array
+    rows: npt.NDArray[np.intp]
     value: Array
     stderr: Array
     dof: Array
@@ -170,11 +180,15 @@ class JointModel:
         inside = np.flatnonzero(np.isfinite(total))
         for start in range(0, inside.size, _CHUNK):
             chunk = inside[start : start + _CHUNK]
-            total[chunk] += self.log_likelihood(theta[chunk])
+            with np.errstate(all="ignore"):  # far from the data rates overflow, and the density is 0
+                total[chunk] += self.log_likelihood(theta[chunk])
         return np.where(np.isnan(total), -np.inf, total)
 
     def predict(self, theta: Array, error: Array) -> Array:
-        """ln T1 or ln sigma (walker, row, node) where temperatures are off by `error` standard errors (walker, run, node)."""
+        """ln T1 or ln sigma (walker, row, node).
+
+        The temperatures are off by `error` (walker, run, node) of their standard errors.
+        """
         parts = []
         start = 0
         for one in self.data:
@@ -193,13 +207,11 @@ class JointModel:
         def of(name: str) -> Array:
             return self.column(theta, f"{process.name}.{name}")[:, None, None]
 
-        with np.errstate(over="ignore", under="ignore", divide="ignore", invalid="ignore"):
-            if isinstance(process.mechanism, Conductivity):
-                logarithm = np.log(10) * of("log10_prefactor") - process.law.exponent(kelvin, of("activation_energy"))
-                return logarithm - np.log(kelvin) if process.mechanism.convention == "sigma_T" else logarithm
-            tau = process.law.correlation_time(kelvin, **{name: of(name) for name in process.law.parameters})
-            rate = self.mechanism_of(process, theta).rate(tau, one.larmor_frequency[:, None])
-            return -np.log(rate)
+        if isinstance(process.mechanism, Conductivity):
+            logarithm = np.log(10) * of("log10_prefactor") - process.law.exponent(kelvin, of("activation_energy"))
+            return logarithm - np.log(kelvin) if process.mechanism.convention == "sigma_T" else logarithm
+        tau = process.law.correlation_time(kelvin, **{name: of(name) for name in process.law.parameters})
+        return -np.log(self.mechanism_of(process, theta).rate(tau, one.larmor_frequency[:, None]))
 
     def mechanism_of(self, process: Process, theta: Array) -> Mechanism:
         """The mechanism with its sampled parameters in place, shaped to broadcast over (walker, row, node)."""
@@ -252,6 +264,5 @@ class JointModel:
         log_density = -(dof[:, None] + 1) / 2 * np.log1p(z**2 / dof[:, None]) - np.log(stderr)[:, :, None]
         log_term = self._sum_runs(log_density) - error**2 / 2 + _NODES**2 + np.log(_WEIGHTS)
         top = log_term.max(axis=2)
-        with np.errstate(invalid="ignore"):
-            total = top + np.log(np.exp(log_term - top[:, :, None]).sum(axis=2))
+        total = top + np.log(np.exp(log_term - top[:, :, None]).sum(axis=2))
         return (total + np.log(width)).sum(axis=1)

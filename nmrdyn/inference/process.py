@@ -85,3 +85,8 @@ class Process:
                 )
         else:
             require(self.data, "relaxation")
+
+    @property
+    def datum(self) -> str:
+        """The stage that the likelihood reads."""
+        return "transport" if isinstance(self.mechanism, Conductivity) else "relaxation"

@@ -1,4 +1,4 @@
-"""Independent emcee ensembles, run until their diagnostics pass. With diagnostics.py, the only files that import emcee."""
+"""Independent emcee ensembles, run until their diagnostics pass."""
 
 from __future__ import annotations
 
@@ -47,12 +47,19 @@ def sample(
         moves = [(emcee.moves.KDEMove(), 0.5), (emcee.moves.DEMove(), 0.5)]
     else:
         moves = [(emcee.moves.DEMove(), 1.0)]
+    # Round coordinates: Hz beside eV, and Ea beside log tau0, would make ill-conditioned proposals.
+    centre, spread = _round(modes)
+
+    def target(x: Array) -> Array:
+        return model(centre + x @ spread.T)
+
     samplers, states = [], []
     for child in seed.spawn(ensembles):
         rng = np.random.default_rng(child)
         legacy = np.random.RandomState(rng.integers(2**32, dtype=np.uint32))
-        samplers.append(emcee.EnsembleSampler(walkers, dimension, model, moves=moves, vectorize=True))
-        states.append(emcee.State(_walkers(modes, walkers, rng), random_state=legacy.get_state()))
+        samplers.append(emcee.EnsembleSampler(walkers, dimension, target, moves=moves, vectorize=True))
+        start = np.linalg.solve(spread, (_walkers(modes, walkers, rng) - centre).T).T
+        states.append(emcee.State(start, random_state=legacy.get_state()))
 
     steps = 0
     with tqdm(total=max_steps, desc="sampling", unit="step", disable=not progress, leave=False) as bar:
@@ -72,7 +79,7 @@ def sample(
     thin = _thinning(tau)
     log_posterior = np.stack([sampler.get_log_prob(discard=discard) for sampler in samplers])[..., None]
     return Chains(
-        draws=_walker_major(chain, tau),
+        draws=centre + _walker_major(chain, tau) @ spread.T,
         log_posterior=_walker_major(log_posterior, tau)[..., 0],
         steps=steps,
         kept=chain.shape[1],
@@ -82,6 +89,15 @@ def sample(
         autocorrelation_time=tau,
         moves=" + ".join(f"{weight:g} {type(move).__name__}" for move, weight in moves),
     )
+
+
+def _round(modes: Modes) -> tuple[Array, Array]:
+    """Mean of the importance draws and a matrix that makes standard normals as spread and correlated as they are."""
+    mean = modes.draw_weight @ modes.draws
+    away = modes.draws - mean
+    sd = np.sqrt(modes.draw_weight @ away**2)
+    correlation = (away / sd).T @ (modes.draw_weight[:, None] * (away / sd))
+    return mean, sd[:, None] * np.linalg.cholesky(correlation + 1e-9 * np.eye(sd.size))
 
 
 def _walkers(modes: Modes, walkers: int, rng: np.random.Generator) -> Array:

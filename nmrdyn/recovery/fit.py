@@ -130,7 +130,7 @@ def _fit_trace(trace: xr.Dataset, model: RecoveryModel) -> TraceFit | FailedFit:
         linear = np.linalg.lstsq(basis, signal * weight, rcond=None)[0]
         return basis @ linear - signal * weight, linear
 
-    grid = itertools.product(np.linspace(*span, 64), *(model.start[name] for name in model.parameters[1:]))
+    grid = itertools.product(np.linspace(span[0], span[1], 64), *(model.start[name] for name in model.parameters[1:]))
     start = min((np.array(point) for point in grid), key=lambda point: float(np.sum(project(point)[0] ** 2)))
     start = np.clip(start, lower + 1e-9, upper - 1e-9)
     found = least_squares(

@@ -34,7 +34,7 @@ def render(posterior: xr.DataTree, comparison: xr.Dataset, summary: dict[str, An
         verdict=verdict_lines(summary),
         passed=summary["diagnostics"]["passed"],
         figures=_figures(posterior, comparison, described),
-        tables={name: _table(posterior[f"processes/{name}"]) for name in described},
+        tables={name: _table(node) for name, node in posterior["processes"].children.items()},
         described=described,
         margin=1e3 * float(comparison.attrs["margin"]),
         stages=STAGES,
@@ -109,7 +109,7 @@ def _figures(posterior: xr.DataTree, comparison: xr.Dataset, described: dict[str
         "corner": {name: _svg(plot.corner(posterior, name)) for name in described},
     }
     for name in nmr:
-        node = posterior[f"processes/{name}"]
+        node = posterior["processes"].children[name]
         if "recovery" in node:
             figures["recoveries"][name] = _svg(plot.recoveries(node["recovery"].dataset, node["relaxation"].dataset))
     return figures
@@ -124,5 +124,5 @@ def _drawn(axes: Any) -> Figure:
 def _svg(figure: Figure) -> str:
     """A figure as a data URI; SVG as an image runs no script and loads nothing."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None})
+    figure.savefig(buffer, format="svg", bbox_inches="tight", metadata={"Date": None})
     return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode()

@@ -104,13 +104,19 @@ def verdict_lines(summary: dict[str, Any]) -> list[str]:
     for name, process in summary["processes"].items():
         energy = process["activation_energy_eV"]
         low, high = (1e3 * edge for edge in energy["ci95"])
+        if not process["law_fits"]:
+            misfit = process["misfit"]
+            lines.append(
+                f"{name}: no single barrier; one straight Arrhenius line does not describe these data (chi-square "
+                f"{misfit['chi2']:.0f} for {misfit['dof']} degrees of freedom), and its slope, "
+                f"{1e3 * energy['median']:.0f} meV, means nothing"
+            )
+            continue
         line = f"{name}: {1e3 * energy['median']:.0f} meV (95 %: {low:.0f} to {high:.0f})"
         if process["branch"]:
             branch, probability = max(process["branch"].items(), key=lambda item: item[1])
             words = {"fast": "fast branch", "slow": "slow branch", "crossing": "T1 minimum inside the range"}[branch]
             line += f", {words} with probability {_probability(probability)}"
-        if not process["law_fits"]:
-            line += "; BUT one straight Arrhenius line does not describe these data"
         lines.append(line)
     for pair, difference in summary["differences"].items():
         first, second = pair.split(" - ")
@@ -128,9 +134,22 @@ def _probability(value: float) -> str:
 def t1_rows(posterior: xr.DataTree) -> Iterator[list[object]]:
     """Header and rows of t1.csv."""
     yield [
-        "process", "experiment", "temperature_K", "nucleus", "larmor_frequency_Hz", "model", "t1_s", "t1_stderr_s", "beta",
-        "depth", "reduced_chi2", "rows_used", "rows_planned", "converged", "reason",
-    ]  # fmt: skip
+        "process",
+        "experiment",
+        "temperature_K",
+        "nucleus",
+        "larmor_frequency_Hz",
+        "model",
+        "t1_s",
+        "t1_stderr_s",
+        "beta",
+        "depth",
+        "reduced_chi2",
+        "rows_used",
+        "rows_planned",
+        "converged",
+        "reason",
+    ]
     for name, node in posterior["processes"].children.items():
         if "relaxation" not in node:
             continue

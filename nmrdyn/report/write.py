@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Iterable
@@ -59,7 +58,7 @@ def report(posterior: xr.DataTree, path: str | Path, *, margin: float = 0.020) -
         _write_csv(aside / "tau_c.csv", tau_rows(posterior))
         _write_csv(aside / "draws.csv", draw_rows(posterior))
         for file in sorted(aside.iterdir()):
-            os.replace(file, folder / file.name)
+            file.replace(folder / file.name)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     return summary

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 import numpy as np
+import numpy.typing as npt
 import xarray as xr
 
 from nmrdyn.isotopes import Isotope
@@ -49,7 +50,7 @@ class _Expno:
     rows_recorded: int = 0
     rows_planned: int = 0
     intensities: Intensities | None = None
-    used: Array = field(default_factory=lambda: np.empty(0))
+    used: npt.NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, dtype=bool))
     problem: str = ""
     warnings: list[str] = field(default_factory=list)
 
@@ -204,15 +205,16 @@ def _match_delays(one: _Expno, fids: Fids) -> None:
     recorded = len(fids.rows)
     if one.delay.size < recorded:
         raise InputError(
-            f"{one.name}: needed a delay for each row, found {one.delay.size} delays in vdlist and {recorded} rows in ser"
+            f"{one.name}: needed a delay for each row, found {one.delay.size} delays in vdlist "
+            f"and {recorded} rows in ser"
         )
     zero = int(fids.empty.sum())
     if zero == recorded:
         raise InputError(f"{one.name}: ser holds only zeros")
     if recorded < one.rows_planned or zero or one.delay.size != one.rows_planned:
         one.warnings.append(
-            f"vdlist has {one.delay.size} delays, ser has {recorded - zero} recorded rows of {one.rows_planned} planned; "
-            f"used {recorded - zero} rows with their own delays"
+            f"vdlist has {one.delay.size} delays, ser has {recorded - zero} recorded rows of {one.rows_planned} "
+            f"planned; used {recorded - zero} rows with their own delays"
         )
     one.delay = one.delay[:recorded]
 

@@ -1,0 +1,1 @@
+"""Truth -> data, for the demo, docstrings, tests and calibration."""
