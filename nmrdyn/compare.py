@@ -61,6 +61,7 @@ def compare(posterior: xr.DataTree, margin: float = 0.020) -> xr.Dataset:
         {
             "activation_energy": (("process", "sample"), np.array(list(energy.values()))),
             "difference": (("pair", "sample"), difference),
+            "law_fits": ("process", np.array([name not in failing for name in described])),
             "probability_positive": ("pair", np.mean(difference > 0, axis=1)),
             "probability_equivalent": ("pair", np.mean(np.abs(difference) < margin, axis=1)),
             "verdict": ("pair", np.array([verdict for verdict, _ in verdicts], dtype=object)),

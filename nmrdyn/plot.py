@@ -195,11 +195,14 @@ def barriers(comparison: xr.Dataset, *, ax: Axes | None = None) -> Axes:
     require(comparison, "comparison")
     with style():
         names = comparison["process"].values
+        labels = []
         axes = ax if ax is not None else Figure(figsize=(4.6, 0.7 * len(names) + 0.9)).subplots()
         for index, name in enumerate(names):
             draws = 1e3 * comparison["activation_energy"].sel(process=name).values
-            _density(axes, draws, len(names) - 1 - index, COLOURS[index % len(COLOURS)])
-        axes.set_yticks(range(len(names) - 1, -1, -1), names)
+            fits = bool(comparison["law_fits"].sel(process=name))
+            _density(axes, draws, len(names) - 1 - index, COLOURS[index % len(COLOURS)] if fits else _GREY)
+            labels.append(str(name) if fits else f"{name}\n(law does not fit)")
+        axes.set_yticks(range(len(names) - 1, -1, -1), labels)
         axes.set_xlabel("activation energy / meV")
     return axes
 

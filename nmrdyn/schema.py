@@ -128,6 +128,7 @@ STAGES: dict[str, Stage] = {
         "Barriers side by side and their differences, draw by draw.",
         {
             "activation_energy": Variable(_PS, "eV", "activation energy"),
+            "law_fits": Variable(("process",), "", "the law describes the data"),
             "difference": Variable(_DS, "eV", "difference of activation energies"),
             "probability_positive": Variable(("pair",), "", "probability that the difference is positive"),
             "probability_equivalent": Variable(("pair",), "", "probability that |difference| is inside the margin"),

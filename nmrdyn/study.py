@@ -52,10 +52,10 @@ class Study:
     priors: dict[str, Prior] = field(default_factory=dict)
 
 
-def run(study: str | Path, out: str | Path, *, progress: bool = False) -> xr.DataTree:
+def run(study: str | Path, out: str | Path | None = None, *, progress: bool = False) -> xr.DataTree:
     """Run a study file and write report.html, summary.json, results.nc, t1.csv, tau_c.csv and draws.csv into `out`.
 
-    Nothing is written before everything has succeeded.
+    Nothing is written before everything has succeeded, and nothing at all unless `out` is given.
 
     Parameters
     ----------
@@ -81,7 +81,8 @@ def run(study: str | Path, out: str | Path, *, progress: bool = False) -> xr.Dat
         "margin": plan.margin,
         "inputs": json.dumps({name: _sha256(Path(name)) for name in [str(file), *sorted(sources)]}),
     }
-    report(posterior, out, margin=plan.margin)
+    if out is not None:
+        report(posterior, out, margin=plan.margin)
     return posterior
 
 

@@ -131,7 +131,7 @@ def read_topspin(
         raise InputError(f"kind: needed one of {', '.join(RECOVERY_KINDS)}, found {kind!r}")
     expnos = [_load(expno, root, region, kind) for expno in find_expnos(root)]
     expnos = _of_nucleus(expnos, nucleus, root)
-    chosen = [one for one in expnos if one.kind in RECOVERY_KINDS or (one.problem and one.kind in ("unknown", "other"))]
+    chosen = [one for one in expnos if one.kind in RECOVERY_KINDS or (one.problem and one.kind == "unknown")]
     left_out = {one.name: one.kind for one in expnos if one not in chosen}
     if not any(one.intensities is not None for one in chosen):
         problems = "; ".join(one.problem or f"{one.name}: is {one.kind}" for one in expnos[:3])
