@@ -252,5 +252,7 @@ def corner(posterior: xr.DataTree, name: str) -> Figure:
     ]
     with style():
         figure = Figure(figsize=(1.7 * len(columns), 1.7 * len(columns)))
-        corner_package.corner(table, labels=labels, fig=figure, quantiles=[0.16, 0.5, 0.84], color=COLOURS[0])
+        corner_package.corner(
+            table, labels=labels, fig=figure, quantiles=[0.16, 0.5, 0.84], color=COLOURS[0], quiet=True
+        )
     return figure

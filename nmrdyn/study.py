@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
@@ -18,10 +19,9 @@ from nmrdyn.conductivity import read_conductivity
 from nmrdyn.inference.infer import infer
 from nmrdyn.inference.priors import Normal, Prior
 from nmrdyn.inference.process import Conductivity, Probe, Process
-from nmrdyn.isotopes import Isotope
 from nmrdyn.motion.quadrupolar import BPP
 from nmrdyn.recovery.fit import MODELS
-from nmrdyn.report.write import report
+from nmrdyn.report.write import report, require_writable
 from nmrdyn.schema import InputError
 from nmrdyn.thermal import Arrhenius
 from nmrdyn.topspin.read import read_topspin
@@ -74,6 +74,8 @@ def run(study: str | Path, out: str | Path | None = None, *, progress: bool = Fa
     """
     file = Path(study)
     plan = read_study(file)
+    if out is not None:
+        require_writable(Path(out))  # before the work, not after it
     posterior = infer(plan.processes, seed=plan.seed, probes=plan.probes, priors=plan.priors, progress=progress)
     sources = {source for process in plan.processes for source in json.loads(process.data.attrs.get("sources", "[]"))}
     posterior.attrs |= {
@@ -161,15 +163,16 @@ def _process(entry: Mapping[str, Any], file: Path, priors: dict[str, Prior]) -> 
             raise InputError(f"{where}: needed a recovery among {', '.join(MODELS)}, found {said!r}")
         recovery = MODELS[said]
         data = read_topspin(path, nucleus=entry.get("nucleus"))
-    return Process(
-        name,
-        _selected(data, entry, where),
-        mechanism=mechanism,
-        recovery=recovery,
-        law=_LAWS[law],
-        probe=entry.get("probe"),
-        role=str(entry.get("role", "")),
-    )
+    with _said_at(where):
+        return Process(
+            name,
+            _selected(data, entry, where),
+            mechanism=mechanism,
+            recovery=recovery,
+            law=_LAWS[law],
+            probe=entry.get("probe"),
+            role=str(entry.get("role", "")),
+        )
 
 
 def _mechanism(
@@ -183,7 +186,8 @@ def _mechanism(
     if missing:
         raise InputError(f"{where}, mechanism {kind}: needed {', '.join(missing)}, found {', '.join(table)}")
     if kind == "conductivity":
-        return Conductivity(str(table["convention"]))
+        with _said_at(where):
+            return Conductivity(str(table["convention"]))
     if "nucleus" not in entry:
         raise InputError(f'{where}: needed the nucleus of a quadrupolar mechanism, found none; say nucleus = "23Na"')
     cq = parse(table["cq"], "frequency", name=f"{where}, cq")
@@ -193,7 +197,8 @@ def _mechanism(
         raise InputError(f"{where}: needed a number for eta, found {table['eta']!r}") from None
     if cq.stderr > 0:
         priors[f"{name}.cq"] = Normal(cq.value, cq.stderr)
-    return BPP(nucleus=Isotope.get(entry["nucleus"]).name, cq=cq.value, eta=eta)
+    with _said_at(where):
+        return BPP(nucleus=str(entry["nucleus"]), cq=cq.value, eta=eta)
 
 
 def _selected(data: xr.Dataset, entry: Mapping[str, Any], where: str) -> xr.Dataset:
@@ -217,6 +222,15 @@ def _selected(data: xr.Dataset, entry: Mapping[str, Any], where: str) -> xr.Data
     kept = data.isel(experiment=~np.isin(names, list(out)))
     kept.attrs["left_out"] = json.dumps(json.loads(data.attrs.get("left_out", "{}")) | out)
     return kept
+
+
+@contextmanager
+def _said_at(where: str) -> Iterator[None]:
+    """Put the place in the study before what a constructor finds wrong."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{where}: {str(error).removeprefix(f'{where}, ')}") from error
 
 
 def _table(value: object, what: str, file: Path) -> Mapping[str, Any]:

@@ -19,6 +19,7 @@ from nmrdyn.inference.sampler import Chains
 from nmrdyn.motion.quadrupolar import BPP
 from nmrdyn.recovery.single import SingleExponential
 from nmrdyn.recovery.stretched import StretchedExponential
+from nmrdyn.schema import BOLTZMANN_EV
 
 MISFIT_LEVEL = 0.01
 
@@ -112,6 +113,14 @@ def of_process(
                 "no temperature error was given: the interval takes every temperature as exact",
             )
     if isinstance(process.mechanism, Conductivity):
+        if process.mechanism.convention == "sigma":
+            kt = 1e3 * BOLTZMANN_EV * float(process.data["temperature"].mean())
+            yield Finding(
+                "sigma-convention",
+                name,
+                f"the barrier is that of sigma, which is about kT ({kt:.0f} meV) lower than that of sigma T; "
+                "only the latter compares with barriers of tau_c",
+            )
         if not np.all(np.isfinite(process.data["conductivity_stderr"].values)):
             yield Finding(
                 "no-conductivity-error", name, "the table gives no errors: their size was inferred from the scatter"

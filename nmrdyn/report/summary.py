@@ -10,6 +10,8 @@ import numpy as np
 import xarray as xr
 
 _MOST_DRAWS = 4000
+# Warnings that put a barrier itself in doubt, and so stand beside it in the verdict.
+_DOUBTS = ("t1-below-minimum", "prior-conflict", "at-bound", "sigma-convention")
 
 
 def summarise(posterior: xr.DataTree, comparison: xr.Dataset) -> dict[str, Any]:
@@ -117,6 +119,9 @@ def verdict_lines(summary: dict[str, Any]) -> list[str]:
             branch, probability = max(process["branch"].items(), key=lambda item: item[1])
             words = {"fast": "fast branch", "slow": "slow branch", "crossing": "T1 minimum inside the range"}[branch]
             line += f", {words} with probability {_probability(probability)}"
+        doubts = [w["code"] for w in summary["warnings"] if _process_of(w["where"]) == name and w["code"] in _DOUBTS]
+        if doubts:
+            line += f"; in doubt, see the warnings: {', '.join(dict.fromkeys(doubts))}"
         lines.append(line)
     for pair, difference in summary["differences"].items():
         first, second = pair.split(" - ")
@@ -125,6 +130,11 @@ def verdict_lines(summary: dict[str, Any]) -> list[str]:
             f"(difference {1e3 * difference['mean']:+.0f} ± {1e3 * difference['sd']:.0f} meV)"
         )
     return lines
+
+
+def _process_of(where: str) -> str:
+    """The process of a place such as "NAME/expno" or "NAME.quantity"."""
+    return where.split("/")[0].split(".")[0]
 
 
 def _probability(value: float) -> str:

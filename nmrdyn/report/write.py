@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Iterable
@@ -62,6 +63,20 @@ def report(posterior: xr.DataTree, path: str | Path, *, margin: float = 0.020) -
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     return summary
+
+
+def require_writable(folder: Path) -> None:
+    """Refuse a folder that results could not be written to, without touching it.
+
+    Raises
+    ------
+    InputError
+        Where the folder, or the nearest one above it that exists, is a file or may not be written to.
+    """
+    nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+        what = "a folder without permission to write" if nearest.is_dir() else "a file"
+        raise InputError(f"{folder}: needed a folder to write to, found {what} ({nearest}); choose another")
 
 
 def _write_csv(path: Path, rows: Iterable[list[object]]) -> None:
