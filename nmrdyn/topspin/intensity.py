@@ -19,7 +19,11 @@ _LEAST_DOF = 40
 
 @dataclass(frozen=True)
 class Intensities:
-    """`values (row)` and their standard error (both real), the degrees of freedom of the noise, and the crop."""
+    """`values (row)` and their standard error (both real), the degrees of freedom of the noise, and the crop.
+
+    `second_component` is the second singular value over the first where it exceeds noise, else 0: rows that do not
+    share one line shape (a line that drifts or broadens, a second site). A weak second site stays unseen.
+    """
 
     values: Array
     stderr: Array
@@ -41,10 +45,7 @@ def shared_line_shape(rows: ComplexArray, delay: Array) -> Intensities:
     The sign is the one with which the signal grows with `delay` [s] (row). The standard error holds the noise of the
     projection, measured where there is no signal, and the noise that the estimated line shape itself carries.
     """
-    tail = rows[:, rows.shape[1] // 2 :]
-    clean = _signal_free(tail)
-    if clean:
-        rows = rows - tail.mean(axis=1, keepdims=True)
+    clean = _signal_free(rows[:, rows.shape[1] // 2 :])
     variance = _point_variance(rows, clean)
     points = _signal_length(rows, variance)
     cropped = rows[:, :points]
@@ -63,7 +64,9 @@ def shared_line_shape(rows: ComplexArray, delay: Array) -> Intensities:
     total = float(np.sum(values**2))
     # First-order perturbation of the singular vector: row i picks up the noise of all other rows through it.
     carried = 2 * (points - 1) * variance * (total - values**2) / total**2
-    second = float(np.sqrt(max(energy[-2], 0.0) / energy[-1])) if len(energy) > 1 else 0.0
+    # The largest second singular value that noise alone makes, with room for its scatter.
+    noise_energy = 1.3 * 2 * variance * (np.sqrt(len(rows)) + np.sqrt(points)) ** 2
+    second = float(np.sqrt(energy[-2] / energy[-1])) if len(rows) > 1 and energy[-2] > noise_energy else 0.0
     return Intensities(values, np.sqrt(measured * (1 + carried)), dof, points, second)
 
 
@@ -88,8 +91,7 @@ def _signal_free(tail: ComplexArray) -> bool:
 def _point_variance(rows: ComplexArray, clean: bool) -> float:
     """Noise variance of the real part of one FID point."""
     if clean:
-        tail = rows[:, rows.shape[1] // 2 :]
-        return float(np.mean(np.abs(tail) ** 2) / 2)
+        return _variance_over_rows(rows[:, rows.shape[1] // 2 :])[0]
     # The signal fills the FID: take the typical power of a frequency, which a few lines do not move.
     power = np.abs(np.fft.fft(rows, axis=1)) ** 2 / rows.shape[1]
     return float(np.median(power) / np.log(2) / 2)
@@ -110,8 +112,14 @@ def _projected_variance(
         return variance, float(n_rows * n_points)
     start = max(2 * points, n_points // 2)
     windows = (n_points - start) // points
-    if 2 * n_rows * (windows - 1) < _LEAST_DOF:
+    if 2 * (n_rows - 1) * windows < _LEAST_DOF:
         return variance, float(n_rows * n_points)
     blocks = rows[:, start : start + windows * points].reshape(n_rows, windows, points) @ shape.conj()
-    dof = 2 * n_rows * windows
-    return float(np.sum(np.abs(blocks) ** 2) / dof), float(dof)
+    return _variance_over_rows(blocks)
+
+
+def _variance_over_rows(values: ComplexArray) -> tuple[float, float]:
+    """Variance of the real part about what all rows have in common (an offset, a ring-down), and its dof."""
+    n_rows, n_values = values.shape
+    dof = 2 * (n_rows - 1) * n_values
+    return float(np.sum(np.abs(values - values.mean(axis=0)) ** 2) / dof), float(dof)

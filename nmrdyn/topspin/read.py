@@ -183,6 +183,11 @@ def _load(expno: Path, root: Path, region: tuple[float, float] | None, kind: str
         rows = fids.rows if region is None else band(fids.rows, fids.dwell, region)
         one.used = ~fids.empty
         one.intensities = shared_line_shape(rows[one.used], one.delay[one.used])
+        if one.intensities.second_component > 0:
+            one.warnings.append(
+                "the rows do not share one line shape (second component "
+                f"{100 * one.intensities.second_component:.1f} % of the first): a line that drifts, or two sites"
+            )
         if not one.kind:
             one.kind = _kind_from_data(one.intensities.values, one.delay[one.used])
             one.warnings.append(f"kind {one.kind} was told by the data, not by a name or the pulse program")
