@@ -78,11 +78,8 @@ def infer(
         if process.probe is not None and process.probe not in known:
             raise InputError(f"{process.name}: needed the probe {process.probe!r}, found {', '.join(known) or 'none'}")
 
-    stages = {process.name: _stages(process) for process in processes}
-    data = [
-        measurements(process, stages[process.name][process.datum], known.get(process.probe or ""))
-        for process in processes
-    ]
+    stages = {process.name: _stages(process, known.get(process.probe or "")) for process in processes}
+    data = [measurements(process, stages[process.name][process.datum]) for process in processes]
     model = JointModel(data, known, dict(priors or {}))
     entropy = np.random.SeedSequence(seed)
     search, chain_seed, predict_seed = entropy.spawn(3)
@@ -106,14 +103,17 @@ def infer(
     return assemble(Outcome(processes, seed, model, modes, chains, check, passed, prediction, branch, stages, remarks))
 
 
-def _stages(process: Process) -> dict[str, xr.Dataset]:
-    """Everything on the way from the data of a process to what the likelihood needs."""
+def _stages(process: Process, probe: Probe | None) -> dict[str, xr.Dataset]:
+    """Everything on the way from the data of a process to what the likelihood needs, with the probe's errors."""
+    given = process.data["temperature_stderr"]
+    error = given.fillna(probe.point if probe else 0.0).variable
+    data = stamp(process.data.assign_coords(temperature_stderr=error), process.data.attrs["stage"])
     if isinstance(process.mechanism, Conductivity):
-        return {"transport": process.data}
-    if process.recovery is not None and process.data.attrs["stage"] == "recovery":
-        stages = {"recovery": process.data, "relaxation": fit_recovery(process.data, process.recovery)}
+        return {"transport": data}
+    if process.recovery is not None and data.attrs["stage"] == "recovery":
+        stages = {"recovery": data, "relaxation": fit_recovery(data, process.recovery)}
     else:
-        stages = {"relaxation": process.data}
+        stages = {"relaxation": data}
     return stages | {"motion": correlation_time(stages["relaxation"], process.mechanism)}
 
 

@@ -58,7 +58,7 @@ class Measurements:
     larmor_frequency: Array
 
 
-def measurements(process: Process, data: xr.Dataset, probe: Probe | None) -> Measurements:
+def measurements(process: Process, data: xr.Dataset) -> Measurements:
     """The usable rows of stage `relaxation` or `transport`.
 
     Raises
@@ -77,7 +77,6 @@ def measurements(process: Process, data: xr.Dataset, probe: Probe | None) -> Mea
             f"with a {quantity} among {value.size} experiments"
         )
     dof = data["t1_dof"].values[rows] if "t1_dof" in data else np.full(rows.size, np.inf)
-    given = data["temperature_stderr"].values[rows]
     n = rows.size
     return Measurements(
         process=process,
@@ -86,7 +85,7 @@ def measurements(process: Process, data: xr.Dataset, probe: Probe | None) -> Mea
         stderr=stderr[rows] / value[rows],
         dof=np.minimum(np.where(np.isfinite(dof), dof, _LARGE_DOF), _LARGE_DOF),
         temperature=temperature[rows],
-        temperature_stderr=np.where(np.isfinite(given), given, probe.point if probe else 0.0),
+        temperature_stderr=np.nan_to_num(data["temperature_stderr"].values[rows]),
         larmor_frequency=data["larmor_frequency"].values[rows] if "larmor_frequency" in data else np.ones(n),
     )
 
