@@ -62,7 +62,7 @@ def read_conductivity(path: str | Path) -> xr.Dataset:
     lines = [(n, line) for n, line in enumerate(text.splitlines(), 1) if line.strip() and not line.startswith("#")]
     if len(lines) < 2:
         raise InputError(f"{file}: needed a header and rows of data, found {len(lines)} lines")
-    header, *rows = csv.reader((line for _, line in lines), skipinitialspace=True)
+    header, *rows = (_cells(line, f"{file}, line {number}") for number, line in lines)
     columns = _find_columns(header, file)
     table = {
         name: [_value(row, column, f"{file}, line {number}") for row, (number, _) in zip(rows, lines[1:], strict=True)]
@@ -85,6 +85,14 @@ def read_conductivity(path: str | Path) -> xr.Dataset:
         },
     )
     return stamp(transport, "transport", sources=json.dumps([str(file)]))
+
+
+def _cells(line: str, where: str) -> list[str]:
+    """One line of a CSV; by itself, so that a stray quote does not swallow the lines after it."""
+    try:
+        return next(csv.reader([line], skipinitialspace=True, strict=True))
+    except csv.Error as error:
+        raise InputError(f"{where}: not readable as CSV ({error})") from error
 
 
 def _find_columns(header: list[str], file: Path) -> dict[str, _Column]:

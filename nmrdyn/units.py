@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 
@@ -58,6 +59,10 @@ def parse(text: object, dimension: str, *, name: str, difference: bool = False) 
     value, stderr = float(number) * units[unit], float(error or 0.0) * units[unit]
     if stderr < 0:
         raise InputError(f"{name}: needed a standard error of 0 or more, found {text!r}")
+    if not (math.isfinite(value) and math.isfinite(stderr)):
+        raise InputError(f"{name}: needed a finite {dimension}, found {text!r}")
     if dimension == "temperature" and unit != "K" and not difference:
         value += ZERO_CELSIUS
+    if dimension == "temperature" and not difference and value <= 0:
+        raise InputError(f"{name}: needed a temperature above 0 K, found {text!r}")
     return Quantity(value, stderr)

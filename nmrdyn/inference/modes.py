@@ -1,8 +1,8 @@
 """Where the posterior has its modes, and how much each weighs.
 
-Both branches are scanned without luck: for every temperature at which T1 could pass its minimum, the slow branch is
-taken below it and the fast one above. Each distinct start is refined by Newton's method on the joint posterior, and a
-mixture of Student-t distributions at the modes is weighed by importance sampling.
+Starting points come from a scan, not from luck: for each process, the posterior over the barrier with tau_c near the
+fast branch and near the slow one. Each peak is refined by Newton's method on the joint posterior, and importance
+sampling weighs what was found.
 """
 
 from __future__ import annotations
@@ -13,16 +13,17 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import expit, log_expit, logit
 
+from nmrdyn.inference.importance import importance_sample, modes_proposal
 from nmrdyn.inference.model import JointModel, Measurements
 from nmrdyn.inference.priors import Uniform
 from nmrdyn.inference.process import Conductivity
+from nmrdyn.motion.mechanism import Mechanism
 from nmrdyn.schema import BOLTZMANN_EV, Array
 
-_MOST_STARTS = 9  # per process
+_ENERGIES, _OFFSETS = 60, 31  # of the scan
+_MOST_STARTS = 6  # per process
 _MOST_MODES = 16  # of the joint posterior
 _DEPTH = 15.0  # modes this far below the best in log posterior weigh nothing
-_T_DOF = 5.0
-_T_WIDTH = 1.1  # a little wider than the mode
 
 
 class _Unbounded:
@@ -37,7 +38,7 @@ class _Unbounded:
         self.bounded = np.array([isinstance(prior, Uniform) for prior in priors])
         self.low = np.array([prior.low if isinstance(prior, Uniform) else 0.0 for prior in priors])
         self.span = np.array([prior.high - prior.low if isinstance(prior, Uniform) else 1.0 for prior in priors])
-        self.first_step = np.array([0.03 if isinstance(prior, Uniform) else 0.1 * prior.width for prior in priors])
+        self.width = np.array([prior.width for prior in priors])
 
     def outside(self, theta: Array) -> Array:
         """Parameters to unbounded coordinates."""
@@ -46,6 +47,10 @@ class _Unbounded:
     def inside(self, free: Array) -> Array:
         """Unbounded coordinates to parameters."""
         return np.where(self.bounded, self.low + self.span * expit(free), free)
+
+    def slope(self, free: Array) -> Array:
+        """d parameter / d coordinate (..., parameter)."""
+        return np.where(self.bounded, self.span * expit(free) * expit(-free), 1.0)
 
     def __call__(self, free: Array) -> Array:
         """Log density of the unbounded coordinates."""
@@ -70,7 +75,14 @@ def find_modes(model: JointModel, rng: np.random.Generator, draws: int = 20_000)
     combinations = itertools.islice(itertools.product(*peaks), _MOST_MODES)
     starts = [{name: value for part in parts for name, value in part.items()} for parts in combinations]
     target = _Unbounded(model)
-    return _weigh(target, _distinct_peaks(target, starts), rng, draws)
+    height, peak, transform = (np.array(part) for part in zip(*_distinct_peaks(target, starts), strict=True))
+    centre = target.inside(peak)
+    laplace = height + np.linalg.slogdet(transform)[1]
+    proposal = modes_proposal(laplace, centre, target.slope(peak)[:, :, None] * transform)
+    found = importance_sample(model, proposal, draws, rng)
+    nearest = np.argmax(proposal.log_parts(found.sample), axis=1)
+    weight = np.bincount(nearest, weights=found.weight, minlength=len(centre)).astype(float)
+    return Modes(centre, weight, found.sample, found.weight, found.effective)
 
 
 def _process_peaks(model: JointModel) -> list[dict[str, float]]:
@@ -94,10 +106,10 @@ def _distinct_peaks(target: _Unbounded, starts: list[dict[str, float]]) -> list[
 
 
 def _starts(model: JointModel, one: Measurements) -> list[dict[str, float]]:
-    """Straight lines through ln tau (or ln sigma) for each way of passing the T1 minimum."""
-    inverse = 1 / (BOLTZMANN_EV * one.temperature)
+    """A straight line through ln sigma, or the peaks of a scan over both branches of tau_c."""
     mechanism, name = one.process.mechanism, one.process.name
     if isinstance(mechanism, Conductivity):
+        inverse = 1 / (BOLTZMANN_EV * one.temperature)
         value = one.value + (np.log(one.temperature) if mechanism.convention == "sigma_T" else 0.0)
         slope, intercept = np.polyfit(inverse, value, 1)
         rms = np.std(value - slope * inverse - intercept)
@@ -109,18 +121,35 @@ def _starts(model: JointModel, one: Measurements) -> list[dict[str, float]]:
                 f"{name}.log10_noise": float(np.clip(np.log10(max(rms, 1e-9)), -3.9, -0.1)),
             }
         ]
-    fast, slow = mechanism.correlation_times(np.exp(one.value), one.larmor_frequency)
-    turn = mechanism.turning_point(one.larmor_frequency)[0]
-    on_fast, on_slow = np.log(np.where(np.isnan(fast), turn, fast)), np.log(np.where(np.isnan(slow), turn, slow))
-    order = np.argsort(one.temperature)
-    lines = []
-    for switch in np.unique(np.linspace(0, order.size, _MOST_STARTS).round().astype(int)):
-        cold = np.isin(np.arange(order.size), order[:switch])
-        ln_tau = np.where(cold, on_slow, on_fast)
-        barrier = float(np.clip(np.polyfit(inverse, ln_tau, 1)[0], 0.01, 1.99))
-        log10_tau0 = float(np.clip(np.mean(ln_tau - barrier * inverse) / np.log(10), -17.9, -8.1))
-        lines.append({f"{name}.activation_energy": barrier, f"{name}.log10_tau0": log10_tau0})
-    return lines
+    return _profile_peaks(model, one, mechanism)
+
+
+def _profile_peaks(model: JointModel, one: Measurements, mechanism: Mechanism) -> list[dict[str, float]]:
+    """Where the posterior over the barrier peaks, with tau_c in the middle of the range near each branch."""
+    name = one.process.name
+    middle = np.argsort(one.temperature)[one.temperature.size // 2]
+    larmor = one.larmor_frequency[middle]
+    turn = float(mechanism.turning_point(larmor)[0])
+    branches = [float(tau) for tau in mechanism.correlation_times(np.exp(one.value[middle]), larmor)]
+    logs = [np.log(turn if np.isnan(tau) else tau) for tau in branches]
+    energy = np.linspace(0.01, 1.99, _ENERGIES)
+    starts = []
+    for log_tau in logs:
+        tau = log_tau + np.linspace(-1.5, 1.5, _OFFSETS)
+        grid_energy, grid_tau = np.meshgrid(energy, tau, indexing="ij")
+        exponent = grid_energy / (BOLTZMANN_EV * one.temperature[middle])
+        log10_tau0 = np.clip((grid_tau - exponent) / np.log(10), -17.99, -8.01)
+        theta = np.tile([prior.centre for prior in model.priors.values()], (grid_energy.size, 1))
+        theta[:, model.parameters.index(f"{name}.activation_energy")] = grid_energy.ravel()
+        theta[:, model.parameters.index(f"{name}.log10_tau0")] = log10_tau0.ravel()
+        height = model(theta).reshape(grid_energy.shape)
+        best = height.argmax(axis=1)
+        profile = height.max(axis=1)
+        padded = np.concatenate([[-np.inf], profile, [-np.inf]])
+        for k in np.flatnonzero((profile >= padded[:-2]) & (profile > padded[2:])):
+            starts.append((profile[k], energy[k], log10_tau0[k, best[k]]))
+    starts = sorted(starts, reverse=True)[:_MOST_STARTS]
+    return [{f"{name}.activation_energy": float(e), f"{name}.log10_tau0": float(t)} for _, e, t in starts]
 
 
 def _close(a: Array, b: Array, transform: Array) -> bool:
@@ -130,7 +159,7 @@ def _close(a: Array, b: Array, transform: Array) -> bool:
 
 def _climb(target: _Unbounded, start: Array) -> tuple[float, Array, Array]:
     """Damped Newton ascent from `start`: height, peak, and the transform in whose columns the posterior is round."""
-    transform = np.diag(target.first_step)
+    transform = np.diag(np.where(target.bounded, 0.03, 0.1 * target.width))
     here, height = start, float(target(start[None])[0])
     for _ in range(100):
         gradient, hessian = _derivatives(target, here, transform)
@@ -165,40 +194,3 @@ def _derivatives(target: _Unbounded, here: Array, transform: Array) -> tuple[Arr
     for (i, j), (pp, pm, mp, mm) in zip(pairs, value[2 * n + 1 :].reshape(-1, 4), strict=True):
         hessian[i, j] = hessian[j, i] = (pp - pm - mp + mm) / (4 * step**2)
     return (plus - minus) / (2 * step), hessian
-
-
-def _weigh(target: _Unbounded, found: list[tuple[float, Array, Array]], rng: np.random.Generator, draws: int) -> Modes:
-    height = np.array([mode[0] for mode in found])
-    centre = np.array([mode[1] for mode in found])
-    transforms = [mode[2] for mode in found]
-    volume = np.array([np.linalg.slogdet(transform)[1] for transform in transforms])
-    share = np.exp(height + volume - np.max(height + volume))
-    share = (share / share.sum() + 1 / len(found)) / 2  # no mode goes unvisited
-    counts = rng.multinomial(draws, share)
-    sample = np.concatenate(
-        [_draw_t(peak, transform, n, rng) for peak, transform, n in zip(centre, transforms, counts, strict=True)]
-    )
-    log_parts = np.log(share) + np.stack(
-        [_log_t(sample, peak, transform) for peak, transform in zip(centre, transforms, strict=True)], axis=1
-    )
-    log_weight = target(sample) - np.logaddexp.reduce(log_parts, axis=1)
-    weight = np.exp(log_weight - log_weight.max())
-    weight /= weight.sum()
-    # The balance heuristic: each draw belongs to the modes in proportion to their densities there.
-    membership = np.exp(log_parts - np.logaddexp.reduce(log_parts, axis=1)[:, None])
-    return Modes(
-        target.inside(centre), weight @ membership, target.inside(sample), weight, float(1 / np.sum(weight**2))
-    )
-
-
-def _draw_t(peak: Array, transform: Array, n: int, rng: np.random.Generator) -> Array:
-    """Student-t draws about a mode, in the coordinates in which the posterior is round there."""
-    heavy = np.sqrt(_T_DOF / rng.chisquare(_T_DOF, size=(n, 1)))
-    return peak + _T_WIDTH * heavy * rng.standard_normal((n, peak.size)) @ transform.T
-
-
-def _log_t(sample: Array, peak: Array, transform: Array) -> Array:
-    """Log density of those draws, up to what all modes share."""
-    z = np.linalg.solve(_T_WIDTH * transform, (sample - peak).T)
-    volume = np.linalg.slogdet(transform)[1]
-    return -(_T_DOF + peak.size) / 2 * np.log1p(np.sum(z**2, axis=0) / _T_DOF) - volume

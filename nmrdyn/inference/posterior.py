@@ -112,6 +112,7 @@ def assemble(outcome: Outcome) -> xr.DataTree:
                 "centres": [
                     dict(zip(model.parameters, map(float, centre), strict=True)) for centre in outcome.modes.centre
                 ],
+                "draws": len(outcome.modes.draws),
                 "effective_draws": outcome.modes.effective_draws,
             }
         ),

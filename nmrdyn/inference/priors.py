@@ -27,6 +27,10 @@ class Prior(Protocol):
         """Log density, -inf outside the support."""
         ...
 
+    def draw(self, n: int, rng: np.random.Generator) -> Array:
+        """`n` independent draws."""
+        ...
+
 
 @dataclass(frozen=True)
 class Normal:
@@ -56,6 +60,9 @@ class Normal:
     def log_density(self, value: Array) -> Array:
         return -0.5 * ((value - self.mean) / self.sd) ** 2 - np.log(self.sd * np.sqrt(2 * np.pi))
 
+    def draw(self, n: int, rng: np.random.Generator) -> Array:
+        return rng.normal(self.mean, self.sd, n)
+
 
 @dataclass(frozen=True)
 class Uniform:
@@ -84,3 +91,6 @@ class Uniform:
 
     def log_density(self, value: Array) -> Array:
         return np.where((value >= self.low) & (value <= self.high), -np.log(self.high - self.low), -np.inf)
+
+    def draw(self, n: int, rng: np.random.Generator) -> Array:
+        return rng.uniform(self.low, self.high, n)

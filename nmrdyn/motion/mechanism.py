@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import fields
 
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import elementwise
 
-from nmrdyn.schema import Array
+from nmrdyn.schema import Array, InputError
 
 # The wanted root lies within this many e-foldings of the minimum: T1 up to e^80 of its minimum.
 _REACH = 80.0
+_ROUNDING = 1e-14
 
 
 class Mechanism(ABC):
@@ -27,6 +29,7 @@ class Mechanism(ABC):
 
     def turning_point(self, larmor_frequency: npt.ArrayLike) -> tuple[Array, Array]:
         """tau_c [s] at the T1 minimum and the T1 minimum [s] itself, for a rate with one maximum."""
+        self._require_scalars()
         larmor = np.asarray(larmor_frequency, dtype=float)
         centre = -np.log(2 * np.pi * larmor)
         found = elementwise.find_minimum(
@@ -49,7 +52,9 @@ class Mechanism(ABC):
         t1_array, larmor = np.broadcast_arrays(np.asarray(t1, dtype=float), np.asarray(larmor_frequency, dtype=float))
         fast, slow = np.full(t1_array.shape, np.nan), np.full(t1_array.shape, np.nan)
         tau_turn, t1_min = self.turning_point(larmor)
-        solvable = np.isfinite(t1_array) & (t1_array >= t1_min)
+        # At the minimum itself rounding must not decide: there both roots are the turning point.
+        at_turn = np.isclose(t1_array, t1_min, rtol=_ROUNDING, atol=0)
+        solvable = np.isfinite(t1_array) & (t1_array > t1_min) & ~at_turn
         if np.any(solvable):
             turn = np.log(np.asarray(tau_turn)[solvable])
 
@@ -59,7 +64,15 @@ class Mechanism(ABC):
             args = (np.log(t1_array[solvable]), larmor[solvable])
             for branch, bracket in ((fast, (turn - _REACH, turn)), (slow, (turn, turn + _REACH))):
                 branch[solvable] = np.exp(elementwise.find_root(excess, bracket, args=args).x)
+        for branch in (fast, slow):
+            branch[at_turn] = np.asarray(tau_turn)[at_turn]
         return fast, slow
+
+    def _require_scalars(self) -> None:
+        """Refuse to invert for arrays of couplings, which is what the posterior is for."""
+        for item in fields(self):  # type: ignore[arg-type]
+            if np.ndim(getattr(self, item.name)) > 0:
+                raise InputError(f"{type(self).__name__}: needed one {item.name} to invert T1, found an array")
 
     def sensitivity(self, tau_c: npt.ArrayLike, larmor_frequency: npt.ArrayLike) -> Array:
         """d ln(tau_c) / d ln(T1) at `tau_c`: -1 far on the fast branch, +1 far on the slow, infinite at the minimum."""

@@ -79,8 +79,8 @@ def fit_recovery(recovery: xr.Dataset, model: RecoveryModel | str = "auto") -> x
     """
     require(recovery, "recovery")
     candidates = _candidates(model)
-    for name, kind in zip(recovery["experiment"].values, recovery["kind"].values, strict=True):
-        if kind not in RECOVERY_KINDS:
+    for name, kind, reason in zip(*(recovery[key].values for key in ("experiment", "kind", "reason")), strict=True):
+        if kind not in RECOVERY_KINDS and not reason:
             raise InputError(f"{name}: needed a saturation or inversion recovery, found {kind}; leave it out")
 
     rows = []
@@ -96,6 +96,8 @@ def fit_recovery(recovery: xr.Dataset, model: RecoveryModel | str = "auto") -> x
 
 def _candidates(model: RecoveryModel | str) -> Sequence[RecoveryModel]:
     if not isinstance(model, str):
+        if isinstance(model, type) or not hasattr(model, "decay"):
+            raise InputError(f"recovery model: needed a model such as SingleExponential(), found {model!r}")
         return [model]
     if model == "auto":
         return list(MODELS.values())
@@ -115,6 +117,10 @@ def _fit_trace(trace: xr.Dataset, model: RecoveryModel) -> TraceFit | FailedFit:
         return FailedFit(f"needed at least {n_parameters + 1} rows for a {model.name} exponential, found {delay.size}")
     if np.unique(delay).size < n_parameters:
         return FailedFit(f"needed at least {n_parameters} different delays, found {np.unique(delay).size}")
+    if np.any(delay < 0) or not np.any(delay > 0):
+        return FailedFit("needed delays of 0 s or more, found others")
+    if np.ptp(signal) == 0:
+        return FailedFit("the signal is the same at all delays: nothing recovers")
     measured = bool(np.all(np.isfinite(noise) & (noise > 0)))
     weight = 1 / noise if measured else np.ones_like(signal) / np.std(signal)
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from nmrdyn.schema import Array, InputError
 
-_UNITS = {"": 1.0, "s": 1.0, "m": 1e-3, "u": 1e-6, "n": 1e-9}
-_DELAY = re.compile(r"(\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?)([smunSMUN]?)[sS]?")
+_UNITS = {"": 1.0, "m": 1e-3, "u": 1e-6, "n": 1e-9}
+_DELAY = re.compile(r"(\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?)(?:([munMUN]?)[sS]?)")
 
 
 def read_delays(path: Path) -> Array:
@@ -24,7 +24,7 @@ def read_delays(path: Path) -> Array:
     if not path.is_file():
         raise InputError(f"{path.parent}: needed a delay list {path.name}, found none; is this an arrayed experiment?")
     delays = []
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+    for line in path.read_text(encoding="utf-8-sig", errors="replace").splitlines():
         for word in line.split("#")[0].split(";")[0].split():
             match = _DELAY.fullmatch(word)
             if match is None:

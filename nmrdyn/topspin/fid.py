@@ -71,26 +71,32 @@ def read_fids(expno: Path, acqus: dict[str, Any], acqu2s: dict[str, Any]) -> Fid
     words = length // size
     points = int(number(acqus, "TD", where=expno / "acqus")) // 2 * 2
     table = np.asarray(flat, dtype=float)[: recorded * words].reshape(recorded, words)[:, :points]
+    if not np.all(np.isfinite(table)):
+        raise InputError(f"{ser}: needed finite numbers, found others; is DTYPA in acqus right?")
     rows = table[:, ::2] + 1j * table[:, 1::2]
     width = number(acqus, "SW_h", where=expno / "acqus")
     if width <= 0:
         raise InputError(f"{expno / 'acqus'}: needed SW_h above 0 Hz, found {width}")
     planned = int(number(acqu2s, "TD", where=expno / "acqu2s", default=recorded))
-    return Fids(_without_filter(rows, acqus), ~np.any(rows, axis=1), 1 / width, max(planned, recorded))
+    empty = ~np.any(rows, axis=1)
+    return Fids(_without_filter(rows, acqus, where=expno / "acqus"), empty, 1 / width, max(planned, recorded))
 
 
-def _without_filter(rows: ComplexArray, acqus: dict[str, Any]) -> ComplexArray:
+def _without_filter(rows: ComplexArray, acqus: dict[str, Any], *, where: Path) -> ComplexArray:
     """Cut the points before the group delay, in which the digital filter builds up.
 
     The fraction of a point that remains only turns the phase of the line shape, which all rows share; folding the
     build-up back in, as for a spectrum, would double the noise of the first points.
     """
-    delay = float(acqus.get("GRPDLY") or 0)
-    version, decim = int(acqus.get("DSPFVS") or 0), acqus.get("DECIM", 1)
+    delay = number(acqus, "GRPDLY", where=where, default=0)
+    version = int(number(acqus, "DSPFVS", where=where, default=0))
+    decim = number(acqus, "DECIM", where=where, default=1)
     # DECIM 1 is an acquisition without a digital filter; nmrglue's table has no entry for it.
     if delay <= 0 and decim != 1 and 10 <= version < 14:
         table = ng.bruker.bruker_dsp_table.get(version, {})
         if decim not in table:
-            raise InputError(f"acqus: needed a known digital filter, found DSPFVS {version}, DECIM {decim}")
+            raise InputError(f"{where}: needed a known digital filter, found DSPFVS {version}, DECIM {decim:g}")
         delay = table[decim]
+    if delay > rows.shape[1] / 2:
+        raise InputError(f"{where}: needed GRPDLY inside the FID of {rows.shape[1]} points, found {delay:g}")
     return rows[:, int(max(delay, 0)) :]

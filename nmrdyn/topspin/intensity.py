@@ -9,10 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nmrdyn.schema import Array
+from nmrdyn.schema import Array, InputError
 from nmrdyn.topspin.fid import ComplexArray
 
-_SIGNAL_SHARE = 0.99  # of the signal's energy that the crop keeps
 _LEAST_POINTS = 8
 _LEAST_DOF = 40
 
@@ -33,25 +32,42 @@ class Intensities:
 
 
 def band(rows: ComplexArray, dwell: float, region: tuple[float, float]) -> ComplexArray:
-    """Keep only `region` (low, high) in Hz from the carrier."""
+    """Keep only `region` (low, high) in Hz from the carrier.
+
+    Raises
+    ------
+    InputError
+        Where the region lies outside the spectrum.
+    """
     frequency = np.fft.fftfreq(rows.shape[1], dwell)
     keep = (frequency >= min(region)) & (frequency <= max(region))
+    if not keep.any():
+        edge = 0.5 / dwell
+        raise InputError(f"region: needed frequencies within ±{edge:g} Hz of the carrier, found {region}")
     return np.fft.ifft(np.fft.fft(rows, axis=1) * keep, axis=1)
 
 
-def shared_line_shape(rows: ComplexArray, delay: Array) -> Intensities:
+def shared_line_shape(rows: ComplexArray, delay: Array, *, whole: ComplexArray | None = None) -> Intensities:
     """Intensity of each row as its projection on the first singular vector of all rows.
 
     The sign is the one with which the signal grows with `delay` [s] (row). The standard error holds the noise of the
-    projection, measured where there is no signal, and the noise that the estimated line shape itself carries.
+    projection, measured where there is no signal, and the noise that the estimated line shape itself carries. `whole`
+    are the rows before a region was cut out of them, in which the noise is white; `rows` unless said.
+
+    Raises
+    ------
+    InputError
+        Where all rows are zero.
     """
-    clean = _signal_free(rows[:, rows.shape[1] // 2 :])
-    variance = _point_variance(rows, clean)
+    whole = rows if whole is None else whole
+    clean = _signal_free(whole[:, whole.shape[1] // 2 :])
+    variance = _point_variance(whole, clean)
     points = _signal_length(rows, variance)
     cropped = rows[:, :points]
-    gram = cropped @ cropped.conj().T
-    energy, vectors = np.linalg.eigh(gram)
+    energy, vectors = np.linalg.eigh(cropped @ cropped.conj().T)
     shape = vectors[:, -1].conj() @ cropped
+    if not energy[-1] > 0:
+        raise InputError("needed a signal, found none in the region that was read")
     shape /= np.linalg.norm(shape)
     projected = cropped @ shape.conj()
 
@@ -60,10 +76,11 @@ def shared_line_shape(rows: ComplexArray, delay: Array) -> Intensities:
     if np.sum((delay - delay.mean()) * values) < 0 and not _falls(values, delay):
         values = -values
 
-    measured, dof = _projected_variance(rows, shape, points, variance, clean)
+    measured, dof = _projected_variance(whole, shape, points, variance, clean)
     total = float(np.sum(values**2))
-    # First-order perturbation of the singular vector: row i picks up the noise of all other rows through it.
-    carried = 2 * (points - 1) * variance * (total - values**2) / total**2
+    # First-order perturbation of the singular vector: through it, row i picks up the noise of the other rows, and its
+    # own once more.
+    carried = 2 * (points - 1) * variance * (total + values**2) / total**2
     # The largest second singular value that noise alone makes, with room for its scatter.
     noise_energy = 1.3 * 2 * variance * (np.sqrt(len(rows)) + np.sqrt(points)) ** 2
     second = float(np.sqrt(energy[-2] / energy[-1])) if len(rows) > 1 and energy[-2] > noise_energy else 0.0
@@ -98,9 +115,14 @@ def _point_variance(rows: ComplexArray, clean: bool) -> float:
 
 
 def _signal_length(rows: ComplexArray, variance: float) -> int:
-    energy = np.cumsum(np.sum(np.abs(rows) ** 2, axis=0) - 2 * variance * rows.shape[0])
-    enough = int(np.argmax(energy >= _SIGNAL_SHARE * energy.max())) + 1
-    return min(max(enough, _LEAST_POINTS), rows.shape[1])
+    """Where to crop: as long as further points bring more signal than noise to the rows' weighted sum."""
+    first = np.cumsum(np.sum(np.abs(rows) ** 2, axis=0) - 2 * variance * rows.shape[0])
+    length = max(int(np.argmax(first)) + 1, _LEAST_POINTS)
+    for _ in range(2):
+        weights = np.linalg.eigh(rows[:, :length] @ rows[:, :length].conj().T)[1][:, -1]
+        gain = np.cumsum(np.abs(weights.conj() @ rows) ** 2 - 4 * variance)
+        length = min(max(int(np.argmax(gain)) + 1, _LEAST_POINTS), rows.shape[1])
+    return length
 
 
 def _projected_variance(

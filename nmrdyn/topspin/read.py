@@ -102,7 +102,8 @@ def read_topspin(
     ----------
     path : an expno, or a folder with expnos up to three levels down
     nucleus : which nucleus to read where the folder holds several, such as "23Na"
-    region : (low, high) in Hz from the carrier, to read one line of several; the whole spectrum unless said
+    region : (low, high) in Hz from the carrier, to read one line of several; the whole spectrum unless said. The tail
+        of a line beside the region leaks into it with about linewidth / (pi distance) of its intensity
     kind : "saturation_recovery" or "inversion_recovery" where the names and the data do not tell
 
     Returns
@@ -173,16 +174,16 @@ def _load(expno: Path, root: Path, region: tuple[float, float] | None, kind: str
         acqu2s = read_parameters(expno / "acqu2s")
         one.rows_planned = int(number(acqu2s, "TD", where=expno / "acqu2s"))
         one.rows_recorded = count_rows(expno, acqus)
-        if (expno / "vdlist").is_file():
+        recovers = not one.kind or one.kind in RECOVERY_KINDS
+        if recovers or (expno / "vdlist").is_file():
             one.delay = read_delays(expno / "vdlist")
-        if one.kind and one.kind not in RECOVERY_KINDS:
+        if not recovers:
             return one
-        one.delay = read_delays(expno / "vdlist")
         fids = read_fids(expno, acqus, acqu2s)
         _match_delays(one, fids)
         rows = fids.rows if region is None else band(fids.rows, fids.dwell, region)
         one.used = ~fids.empty
-        one.intensities = shared_line_shape(rows[one.used], one.delay[one.used])
+        one.intensities = shared_line_shape(rows[one.used], one.delay[one.used], whole=fids.rows[one.used])
         if one.intensities.second_component > 0:
             one.warnings.append(
                 "the rows do not share one line shape (second component "
@@ -222,6 +223,7 @@ def _match_delays(one: _Expno, fids: Fids) -> None:
             f"planned; used {recorded - zero} rows with their own delays"
         )
     one.delay = one.delay[:recorded]
+    one.rows_recorded = recorded - zero
 
 
 def _kind_from_data(values: Array, delay: Array) -> str:
@@ -258,7 +260,7 @@ def _assemble(expnos: list[_Expno], root: Path, left_out: dict[str, str]) -> xr.
             "delay": (("experiment", "increment"), delay),
             "rows_recorded": ("experiment", [int(one.used.sum()) for one in expnos]),
             "rows_planned": ("experiment", [one.rows_planned for one in expnos]),
-            "kind": ("experiment", [one.kind if one.kind in RECOVERY_KINDS else RECOVERY_KINDS[0] for one in expnos]),
+            "kind": ("experiment", [one.kind for one in expnos]),
             "pulse_program": ("experiment", [one.pulse_program for one in expnos]),
             "noise_dof": ("experiment", dof),
             "reason": ("experiment", np.array([one.problem for one in expnos], dtype=object)),
