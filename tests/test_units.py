@@ -65,7 +65,7 @@ def test_si_text_round_trips_exactly(dimension, value, stderr, mark, gap):
 
 @pytest.mark.parametrize("text", ["0 K", "-1 K", "-300 °C", "1e400 K"])
 def test_impossible_temperatures_are_refused(text):
-    with pytest.raises(InputError, match="needed a (temperature above 0 K|finite temperature)"):
+    with pytest.raises(InputError, match=r"needed a (temperature above 0 K|finite temperature)"):
         parse(text, "temperature", name="T")
     if not text.startswith("1e400"):
         parse(text, "temperature", name="T", difference=True)  # a step may be anything
