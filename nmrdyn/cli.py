@@ -150,8 +150,8 @@ def _tau(options: argparse.Namespace) -> None:
     from nmrdyn.units import parse
 
     mechanism = BPP(nucleus=options.nucleus, cq=parse(options.cq, "frequency", name="--cq").value, eta=options.eta)
-    larmor = parse(options.larmor, "frequency", name="--larmor").value
-    t1 = parse(options.t1, "time", name="--t1").value
+    larmor = parse(options.larmor, "frequency", name="--larmor", positive=True).value
+    t1 = parse(options.t1, "time", name="--t1", positive=True).value
     fast, slow = (float(value) for value in mechanism.correlation_times(t1, larmor))
     minimum = float(mechanism.t1_minimum(larmor))
     if options.json:

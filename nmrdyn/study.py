@@ -76,7 +76,8 @@ def run(study: str | Path, out: str | Path | None = None, *, progress: bool = Fa
     plan = read_study(file)
     if out is not None:
         require_writable(Path(out))  # before the work, not after it
-    posterior = infer(plan.processes, seed=plan.seed, probes=plan.probes, priors=plan.priors, progress=progress)
+    with _said_at(str(file)):
+        posterior = infer(plan.processes, seed=plan.seed, probes=plan.probes, priors=plan.priors, progress=progress)
     sources = {source for process in plan.processes for source in json.loads(process.data.attrs.get("sources", "[]"))}
     posterior.attrs |= {
         "study": plan.name,
@@ -106,8 +107,9 @@ def read_study(file: Path) -> Study:
     head = _table(table.get("study", {}), "[study]", file)
     _known(head, _STUDY, f"{file}, [study]")
     seed = head.get("seed")
-    if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
-        raise InputError(f"{file}, [study]: needed a whole number seed of 0 or more, found {seed!r}; say seed = 1")
+    if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**63:
+        raise InputError(f"{file}, [study]: needed a whole number seed from 0 to 2^63, found {seed!r}; say seed = 1")
+    margin = parse(head.get("margin", _DEFAULT_MARGIN), "energy", name=f"{file}, margin", positive=True)
     probes = [
         _probe(name, _table(entry, f"[probe.{name}]", file), file)
         for name, entry in _table(table.get("probe", {}), "[probe]", file).items()
@@ -120,7 +122,7 @@ def read_study(file: Path) -> Study:
     return Study(
         name=str(head.get("name", file.stem)),
         seed=seed,
-        margin=parse(head.get("margin", _DEFAULT_MARGIN), "energy", name=f"{file}, margin").value,
+        margin=margin.value,
         processes=processes,
         probes=probes,
         priors=priors,
@@ -130,12 +132,18 @@ def read_study(file: Path) -> Study:
 def _probe(name: str, entry: Mapping[str, Any], file: Path) -> Probe:
     where = f"{file}, [probe.{name}]"
     _known(entry, _PROBE, where)
-    errors = {
-        key: parse(entry[key], "temperature", name=f"{where}, {key}", difference=True).value
-        for key in ("point", "offset")
-        if key in entry
-    }
-    return Probe(name=name, same_runs=bool(entry.get("same_runs", False)), **errors)
+    errors = {}
+    for key in ("point", "offset"):
+        if key in entry:
+            error = parse(entry[key], "temperature", name=f"{where}, {key}", difference=True)
+            if error.stderr > 0:
+                raise InputError(f"{where}, {key}: needed one standard error, found {entry[key]!r} with a ± of its own")
+            errors[key] = error.value
+    same_runs = entry.get("same_runs", False)
+    if not isinstance(same_runs, bool):
+        raise InputError(f"{where}: needed same_runs = true or false, found {same_runs!r}")
+    with _said_at(where):
+        return Probe(name=name, same_runs=same_runs, **errors)
 
 
 def _process(entry: Mapping[str, Any], file: Path, priors: dict[str, Prior]) -> Process:
@@ -154,12 +162,15 @@ def _process(entry: Mapping[str, Any], file: Path, priors: dict[str, Prior]) -> 
     law = str(entry.get("law", "arrhenius"))
     if law not in _LAWS:
         raise InputError(f"{where}: needed a law among {', '.join(_LAWS)}, found {law!r}")
+    probe = entry.get("probe")
+    if not isinstance(probe, str | None):
+        raise InputError(f"{where}: needed the name of a probe, found {probe!r}")
     recovery = None
     if isinstance(mechanism, Conductivity):
         data = read_conductivity(path)
     else:
         said = entry.get("recovery")
-        if said not in MODELS:
+        if not isinstance(said, str) or said not in MODELS:
             raise InputError(f"{where}: needed a recovery among {', '.join(MODELS)}, found {said!r}")
         recovery = MODELS[said]
         data = read_topspin(path, nucleus=entry.get("nucleus"))
@@ -170,7 +181,7 @@ def _process(entry: Mapping[str, Any], file: Path, priors: dict[str, Prior]) -> 
             mechanism=mechanism,
             recovery=recovery,
             law=_LAWS[law],
-            probe=entry.get("probe"),
+            probe=probe,
             role=str(entry.get("role", "")),
         )
 
@@ -179,7 +190,7 @@ def _mechanism(
     table: Mapping[str, Any], entry: Mapping[str, Any], where: str, name: str, priors: dict[str, Prior]
 ) -> BPP | Conductivity:
     kind = table.get("kind")
-    if kind not in _MECHANISMS:
+    if not isinstance(kind, str) or kind not in _MECHANISMS:
         raise InputError(f"{where}: needed a mechanism kind among {', '.join(_MECHANISMS)}, found {kind!r}")
     _known(table, _MECHANISMS[kind], f"{where}, mechanism")
     missing = sorted(_MECHANISMS[kind] - set(table))
@@ -205,6 +216,8 @@ def _selected(data: xr.Dataset, entry: Mapping[str, Any], where: str) -> xr.Data
     """Leave out experiments by name and by temperature, and keep a list of them."""
     names, kelvin = data["experiment"].values, data["temperature"].values
     excluded = entry.get("exclude", [])
+    if not isinstance(excluded, list):
+        raise InputError(f'{where}: needed exclude = ["expno", ...], found {excluded!r}')
     folder = str(entry["data"]).rstrip("/")
     wanted = {str(name).removeprefix(f"{folder}/") for name in excluded}
     unknown = sorted(wanted - set(names))
@@ -216,6 +229,8 @@ def _selected(data: xr.Dataset, entry: Mapping[str, Any], where: str) -> xr.Data
         if not isinstance(span, list) or len(span) != 2:
             raise InputError(f"{where}: needed temperature_range = [low, high], found {span!r}")
         low, high = (parse(value, "temperature", name=f"{where}, temperature_range").value for value in span)
+        if low >= high:
+            raise InputError(f"{where}: needed temperature_range = [low, high], found {span!r}")
         for name, value in zip(names, kelvin, strict=True):
             if not low <= value <= high:
                 out.setdefault(str(name), f"outside {low:g} to {high:g} K")

@@ -29,10 +29,11 @@ class Quantity:
     stderr: float = 0.0
 
 
-def parse(text: object, dimension: str, *, name: str, difference: bool = False) -> Quantity:
+def parse(text: object, dimension: str, *, name: str, difference: bool = False, positive: bool = False) -> Quantity:
     """Read "0.1 MHz" or "1.00 ± 0.05 MHz".
 
-    `difference` says that a temperature is a step or an error, so that "1 °C" is 1 K and not 274.15 K.
+    `difference` says that a temperature is a step or an error, so that "1 °C" is 1 K and not 274.15 K; `positive`
+    refuses 0 and less.
 
     Raises
     ------
@@ -65,4 +66,6 @@ def parse(text: object, dimension: str, *, name: str, difference: bool = False) 
         value += ZERO_CELSIUS
     if dimension == "temperature" and not difference and value <= 0:
         raise InputError(f"{name}: needed a temperature above 0 K, found {text!r}")
+    if positive and value <= 0:
+        raise InputError(f"{name}: needed a {dimension} above 0, found {text!r}")
     return Quantity(value, stderr)

@@ -112,6 +112,8 @@ def of_process(
                 name,
                 "no temperature error was given: the interval takes every temperature as exact",
             )
+    for experiment, why in json.loads(process.data.attrs.get("left_out", "{}")).items():
+        yield Finding("left-out", f"{name}/{experiment}", f"left out: {why}")
     if isinstance(process.mechanism, Conductivity):
         if process.mechanism.convention == "sigma":
             kt = 1e3 * BOLTZMANN_EV * float(process.data["temperature"].mean())
@@ -138,27 +140,20 @@ def _of_rows(process: Process, stages: dict[str, xr.Dataset]) -> Iterator[Findin
         for experiment, notes in json.loads(recovery.attrs.get("notes", "{}")).items():
             for note in notes:
                 yield Finding("reading", f"{name}/{experiment}", note)
-        for experiment, kind in json.loads(recovery.attrs.get("left_out", "{}")).items():
-            yield Finding("left-out", f"{name}/{experiment}", f"left out: {kind}")
     experiments = relaxation["experiment"].values
-    for experiment, t1, reason in zip(
-        experiments,
-        relaxation["t1"].values,
-        relaxation["reason"].values if "reason" in relaxation else [],
-        strict=False,
-    ):
+    reasons = relaxation["reason"].values
+    for experiment, t1, reason in zip(experiments, relaxation["t1"].values, reasons, strict=True):
         if np.isnan(t1):
             yield Finding("no-t1", f"{name}/{experiment}", str(reason))
-    if "reason" in relaxation:
-        scaled = [e for e, r in zip(experiments, relaxation["reason"].values, strict=True) if "scaled" in str(r)]
-        if scaled:
-            chi2 = relaxation["reduced_chi2"].values
-            yield Finding(
-                "recovery-misfit",
-                f"{name}/{', '.join(scaled)}",
-                f"residuals exceed the measured noise (reduced chi-square up to {np.nanmax(chi2):.3g}): "
-                "errors of T1 were scaled by them",
-            )
+    scaled = [e for e, r in zip(experiments, reasons, strict=True) if "scaled" in str(r)]
+    if scaled:
+        chi2 = relaxation["reduced_chi2"].values
+        yield Finding(
+            "recovery-misfit",
+            f"{name}/{', '.join(scaled)}",
+            f"residuals exceed the measured noise (reduced chi-square up to {np.nanmax(chi2):.3g}): "
+            "errors of T1 were scaled by them",
+        )
     missing = experiments[np.isnan(relaxation["temperature"].values)]
     if missing.size:
         yield Finding("no-temperature", f"{name}/{', '.join(missing)}", "temperature unknown: not used")

@@ -17,7 +17,7 @@ from nmrdyn.inference.priors import Prior
 from nmrdyn.inference.process import Conductivity, Probe, Process
 from nmrdyn.inference.sampler import sample
 from nmrdyn.motion.correlation_time import BRANCHES, correlation_time
-from nmrdyn.recovery.fit import fit_recovery
+from nmrdyn.recovery.fit import complete, fit_recovery
 from nmrdyn.schema import InputError, stamp
 
 
@@ -113,7 +113,7 @@ def _stages(process: Process, probe: Probe | None) -> dict[str, xr.Dataset]:
     if process.recovery is not None and data.attrs["stage"] == "recovery":
         stages = {"recovery": data, "relaxation": fit_recovery(data, process.recovery)}
     else:
-        stages = {"relaxation": data}
+        stages = {"relaxation": complete(data)}
     return stages | {"motion": correlation_time(stages["relaxation"], process.mechanism)}
 
 

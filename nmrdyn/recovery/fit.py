@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -17,6 +18,8 @@ from nmrdyn.recovery.stretched import StretchedExponential
 from nmrdyn.schema import RECOVERY_KINDS, Array, InputError, require, stamp
 
 MODELS: dict[str, RecoveryModel] = {model.name: model for model in (SingleExponential(), StretchedExponential())}
+
+_NUMBERS = ("t1", "t1_stderr", "t1_dof", "beta", "beta_stderr", "amplitude", "depth", "reduced_chi2")
 
 # Residuals are called larger than the measured noise when an F test says so at this level.
 MISFIT_LEVEL = 0.01
@@ -92,6 +95,21 @@ def fit_recovery(recovery: xr.Dataset, model: RecoveryModel | str = "auto") -> x
         ]
         rows.append(fits)
     return _assemble(recovery, candidates, rows, model if isinstance(model, str) else repr(model))
+
+
+def complete(relaxation: xr.Dataset) -> xr.Dataset:
+    """A relaxation that was not fitted here, with NaN or "" for what it does not tell."""
+    n = relaxation.sizes["experiment"]
+    unknown = np.full(n, np.nan)
+    given: dict[str, Any] = dict.fromkeys(_NUMBERS[2:], ("experiment", unknown)) | {
+        "converged": ("experiment", np.isfinite(relaxation["t1"].values)),
+        "rows_used": ("experiment", np.zeros(n, dtype=int)),
+        "reason": ("experiment", np.full(n, "", dtype=object)),
+        "model": ("experiment", np.full(n, "given", dtype=object)),
+    }
+    missing = {name: value for name, value in given.items() if name not in relaxation}
+    rows = {} if "rows_planned" in relaxation else {"rows_planned": ("experiment", np.zeros(n, dtype=int))}
+    return stamp(relaxation.assign(missing).assign_coords(rows), "relaxation")
 
 
 def _candidates(model: RecoveryModel | str) -> Sequence[RecoveryModel]:
@@ -200,10 +218,7 @@ def _assemble(
     recovery: xr.Dataset, candidates: Sequence[RecoveryModel], rows: list[list[TraceFit | FailedFit]], said: str
 ) -> xr.Dataset:
     n, m = recovery.sizes["experiment"], len(candidates)
-    values = {
-        name: np.full(n, np.nan)
-        for name in ("t1", "t1_stderr", "t1_dof", "beta", "beta_stderr", "amplitude", "depth", "reduced_chi2")
-    }
+    values = {name: np.full(n, np.nan) for name in _NUMBERS}
     reason, chosen = np.full(n, "", dtype=object), np.full(n, "", dtype=object)
     weights = np.zeros((n, m))
     curves = np.full(recovery["signal"].shape, np.nan)

@@ -124,9 +124,8 @@ def verdict_lines(summary: dict[str, Any]) -> list[str]:
             line += f"; in doubt, see the warnings: {', '.join(dict.fromkeys(doubts))}"
         lines.append(line)
     for pair, difference in summary["differences"].items():
-        first, second = pair.split(" - ")
         lines.append(
-            f"{first} and {second}: {difference['verdict']}; {difference['reason']} "
+            f"{pair}: {difference['verdict']}; {difference['reason']} "
             f"(difference {1e3 * difference['mean']:+.0f} ± {1e3 * difference['sd']:.0f} meV)"
         )
     return lines
