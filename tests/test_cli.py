@@ -1,0 +1,600 @@
+"""The command line, run in this process: what it prints, what it writes, and how it refuses."""
+
+import csv
+import hashlib
+import io
+import json
+import re
+import shutil
+from contextlib import redirect_stdout
+from html.parser import HTMLParser
+from importlib import import_module
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import nmrdyn as nd
+from nmrdyn.cli import main
+from nmrdyn.report.summary import verdict_lines
+from nmrdyn.simulate.example import example_truths
+
+RESULTS = ["draws.csv", "report.html", "results.nc", "summary.json", "t1.csv", "tau_c.csv"]
+
+STUDY = """
+[study]
+seed = 1
+
+[[process]]
+name = "hop"
+data = "23Na"
+nucleus = "23Na"
+recovery = "single"
+mechanism = { kind = "quadrupolar", cq = "1 MHz", eta = 0.1 }
+
+[[process]]
+name = "eis"
+role = "<i>conduction</i>"
+data = "conductivity.csv"
+mechanism = { kind = "conductivity", convention = "sigma_T" }
+"""
+
+
+def no_constant(name):
+    raise AssertionError(f"{name} is no JSON")
+
+
+def parsed(text):
+    return json.loads(text, parse_constant=no_constant)
+
+
+def table(file):
+    with file.open(encoding="utf-8", newline="") as lines:
+        return list(csv.DictReader(lines))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Expnos 23Na/1 to 23Na/3, of which 2 has no ser and 3 no temperature; six conductivities; a study of them."""
+    root = tmp_path_factory.mktemp("cli")
+    hop = nd.RelaxationTruth(
+        nucleus="23Na",
+        larmor_frequency=132.32e6,
+        cq=1e6,
+        eta=0.1,
+        activation_energy=0.45,
+        tau_c=1e-5,
+        reference_temperature=333.15,
+        temperature=[300.0, 320.0, 340.0],
+    )
+    eis = nd.ConductivityTruth(
+        activation_energy=0.55, conductivity=1e-2, reference_temperature=333.15, temperature=range(290, 341, 10)
+    )
+    nd.simulate_folder(hop, root / "23Na", seed=1)
+    nd.simulate_folder(eis, root, seed=2)
+    (root / "23Na" / "2" / "ser").unlink()
+    acqus = root / "23Na" / "3" / "acqus"
+    acqus.write_text(acqus.read_text(encoding="utf-8").replace("TE= 340.00", "TE= 673.2"), encoding="utf-8")
+    (root / "empty").mkdir()
+    (root / "no-list").mkdir()
+    shutil.copytree(root / "23Na" / "1", root / "no-list" / "1")
+    (root / "no-list" / "1" / "vdlist").unlink()
+    (root / "bare.csv").write_text("temperature, conductivity\n300, 0.01\n310, 0.02\n", encoding="utf-8")
+    (root / "study.toml").write_text(STUDY, encoding="utf-8")
+    return root
+
+
+# scan, t1, tau
+
+
+def test_scan_lists_every_expno(folder, capsys):
+    assert main(["scan", str(folder / "23Na"), "--json"]) == 0
+    one, two, three = parsed(capsys.readouterr().out)
+    assert list(one) == [
+        "experiment",
+        "path",
+        "nucleus",
+        "larmor_frequency_Hz",
+        "pulse_program",
+        "kind",
+        "temperature_K",
+        "delays_s",
+        "rows_recorded",
+        "rows_planned",
+        "warnings",
+    ]
+    assert (one["experiment"], one["path"], one["nucleus"]) == ("1", str(folder / "23Na" / "1"), "23Na")
+    assert one["larmor_frequency_Hz"] == pytest.approx(132.32e6)
+    assert (one["kind"], one["pulse_program"], one["temperature_K"]) == ("saturation_recovery", "satrec", 300.0)
+    assert (len(one["delays_s"]), one["rows_recorded"], one["rows_planned"], one["warnings"]) == (16, 16, 16, [])
+    assert two["rows_recorded"] == 0
+    assert any("ser" in warning for warning in two["warnings"])
+    assert three["temperature_K"] is None
+    assert main(["scan", str(folder / "23Na")]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 4
+    assert all(word in lines[1] for word in ("1", "23Na", "saturation_recovery", "300.0", "132.320", "16/16", "satrec"))
+    assert "unknown" in lines[3]
+
+
+def test_t1_lists_every_recovery_failed_ones_too(folder, capsys):
+    assert main(["t1", str(folder / "23Na"), "--model", "single", "--json"]) == 0
+    one, two, three = parsed(capsys.readouterr().out)
+    assert list(one) == [
+        "experiment",
+        "temperature_K",
+        "nucleus",
+        "larmor_frequency_Hz",
+        "model",
+        "t1_s",
+        "t1_stderr_s",
+        "beta",
+        "depth",
+        "reduced_chi2",
+        "rows_used",
+        "rows_planned",
+        "converged",
+        "reason",
+        "warnings",
+    ]
+    relaxation = nd.fit_recovery(nd.read_topspin(folder / "23Na"), "single")
+    assert one["t1_s"] == pytest.approx(relaxation.t1.values[0])
+    assert one["t1_stderr_s"] == pytest.approx(relaxation.t1_stderr.values[0])
+    assert (one["temperature_K"], one["model"], one["beta"], one["converged"]) == (300.0, "single", None, True)
+    assert (one["rows_used"], one["rows_planned"], one["reason"]) == (16, 16, "")
+    assert two["t1_s"] is two["t1_stderr_s"] is None
+    assert (two["converged"], two["rows_used"]) == (False, 0)
+    assert "ser" in two["reason"]
+    assert three["temperature_K"] is None
+    assert three["t1_s"] > 0
+    assert main(["t1", str(folder / "23Na")]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 4
+    assert "ser" in lines[2]
+
+
+TAU = ["tau", "--nucleus", "11B", "--cq", "0.1MHz", "--eta", "0.4", "--larmor", "160.49MHz"]
+
+
+def test_tau_gives_both_branches(capsys):
+    # Solved in closed form for J = tau/(1 + (omega tau)^2) with high precision; 1 µs is where T1 is 61.13 s.
+    assert main([*TAU, "--t1", "61.13 s", "--json"]) == 0
+    found = parsed(capsys.readouterr().out)
+    assert {"tau_c_fast_s", "tau_c_slow_s", "t1_minimum_s", "feasible"} <= set(found)
+    assert found["tau_c_fast_s"] == pytest.approx(3.934e-13, rel=2e-4)
+    assert found["tau_c_slow_s"] == pytest.approx(1.000e-6, rel=2e-4)
+    # At omega tau = 0.6158 the rate is 1.4252/omega of 2 pi^2/25 C_Q^2 (1 + eta^2/3) (Abragam 1961, ch. VIII).
+    omega = 2 * np.pi * 160.49e6
+    assert found["t1_minimum_s"] == pytest.approx(
+        omega / 1.4252 / (2 * np.pi**2 / 25 * 1e10 * (1 + 0.16 / 3)), rel=1e-3
+    )
+    assert found["feasible"] is True
+    assert main([*TAU, "--t1", "61130ms"]) == 0
+    out = capsys.readouterr().out
+    assert [float(number) for number in re.findall(r"tau_c \w+ +(\S+) s", out)] == pytest.approx(
+        [3.934e-13, 1.000e-6], rel=2e-4
+    )
+
+
+def test_tau_below_the_minimum_has_no_solution(capsys):
+    assert main([*TAU, "--t1", "10 ms", "--json"]) == 0
+    found = parsed(capsys.readouterr().out)
+    assert (found["tau_c_fast_s"], found["tau_c_slow_s"], found["feasible"]) == (None, None, False)
+    assert main([*TAU, "--t1", "10 ms"]) == 0
+    # T1 at the minimum is proportional to C_Q^-2.
+    needed = 0.1 * np.sqrt(found["t1_minimum_s"] / 0.010)
+    assert f"C_Q would have to be at least {needed:.4g} MHz" in capsys.readouterr().out
+
+
+# What is refused
+
+
+def refused(arguments, capsys, *words):
+    """Exit status 2, nothing on standard output, and one line on standard error that holds the words."""
+    status = main([str(argument) for argument in arguments])
+    out, err = capsys.readouterr()
+    assert status == 2
+    assert out == ""
+    assert err.startswith("nmrdyn: ")
+    assert err.count("\n") == 1
+    assert err.endswith("\n")
+    assert "Traceback" not in err
+    for word in words:
+        assert word in err
+
+
+@pytest.mark.parametrize("command", ["scan", "t1"])
+@pytest.mark.parametrize("where", ["empty", "missing", "study.toml"])
+def test_folder_without_expnos_is_refused(command, where, folder, capsys):
+    refused([command, folder / where], capsys, str(folder / where), "expno")
+
+
+def test_expno_without_ser_is_refused(folder, capsys):
+    refused(["t1", folder / "23Na" / "2"], capsys, str(folder / "23Na" / "2"), "ser")
+
+
+def test_expno_without_delays_is_refused(folder, capsys):
+    refused(["t1", folder / "no-list" / "1"], capsys, str(folder / "no-list" / "1"), "vdlist")
+
+
+def test_unknown_model_is_refused(folder, capsys):
+    refused(["t1", folder / "23Na", "--model", "triple"], capsys, "single", "'triple'")
+
+
+def test_spin_one_half_is_refused(capsys):
+    arguments = ["tau", "--nucleus", "1H", "--cq", "0.1MHz", "--eta", "0.4", "--larmor", "500MHz", "--t1", "1s"]
+    refused(arguments, capsys, "quadrupolar nucleus", "1H", "0.5")
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [
+        ("--cq", "0.1", ["--cq", "MHz", "'0.1'"]),
+        ("--larmor", "160.49", ["--larmor", "MHz"]),
+        ("--t1", "61.1", ["--t1", "ms"]),
+        ("--t1", "-61.1 s", ["--t1", "-61.1"]),
+        ("--t1", "0 s", ["--t1", "0"]),
+        ("--larmor", "0 MHz", ["--larmor", "0"]),
+        ("--nucleus", "11X", ["nucleus", "'11X'"]),
+        ("--cq", "0 MHz", ["C_Q", "0"]),
+        ("--eta", "1.4", ["eta", "1.4"]),
+    ],
+)
+def test_tau_refuses_what_has_no_unit_or_no_meaning(option, value, words, capsys):
+    arguments = [*TAU, "--t1", "61.13 s"]
+    arguments[arguments.index(option) + 1] = value
+    if value.startswith("-"):  # as argparse needs it
+        at = arguments.index(option)
+        arguments[at : at + 2] = [f"{option}={value}"]
+    refused(arguments, capsys, *words)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ('"23Na"\nnucleus', '"24Na"\nnucleus', ["hop", "24Na"]),
+        ("[study]\nseed", "[study]\nsead", ["'sead'", "'seed'"]),
+        ('cq = "1 MHz"', 'cq = "1"', ["hop", "cq", "MHz"]),
+        ('"23Na"\nnucleus', '"23Na/1"\nnucleus', ["hop", "two temperatures", "found 1"]),
+        ("conductivity.csv", "bare.csv", ["bare.csv", "unit"]),
+    ],
+)
+def test_unusable_study_is_refused(old, new, words, folder, capsys):
+    assert old in STUDY
+    file = folder / "broken.toml"
+    file.write_text(STUDY.replace(old, new), encoding="utf-8")
+    refused(["run", file, "--out", folder / "out"], capsys, *words)
+    assert not (folder / "out").exists()
+
+
+def test_missing_study_is_refused(folder, capsys):
+    refused(["run", folder / "none.toml", "--out", folder / "out"], capsys, "none.toml")
+
+
+def test_demo_overwrites_nothing(tmp_path, capsys):
+    (tmp_path / "study.toml").write_text("mine", encoding="utf-8")
+    refused(["demo", tmp_path], capsys, str(tmp_path), "study.toml", "choose another")
+    assert [file.name for file in tmp_path.iterdir()] == ["study.toml"]
+    assert (tmp_path / "study.toml").read_text(encoding="utf-8") == "mine"
+
+
+# Help
+
+
+@pytest.mark.parametrize("command", [[], ["scan"], ["t1"], ["tau"], ["run"], ["demo"]])
+def test_help_is_given(command, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main([*command, "--help"])
+    assert stopped.value.code == 0
+    out, err = capsys.readouterr()
+    assert out.startswith(" ".join(["usage: nmrdyn", *command]))
+    assert err == ""
+
+
+def test_version_is_given(capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(["--version"])
+    assert stopped.value.code == 0
+    assert capsys.readouterr().out == f"nmrdyn {nd.__version__}\n"
+
+
+@pytest.mark.parametrize("arguments", [[], ["dance"], ["run", "study.toml"], ["tau", "--nucleus", "11B"]])
+def test_incomplete_commands_exit_with_2(arguments, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(arguments)
+    assert stopped.value.code == 2
+    assert "usage: nmrdyn" in capsys.readouterr().err
+
+
+# A small run, and what the report makes of text from the data
+
+
+class Page(HTMLParser):
+    """The tags of a page with their attributes, and its text."""
+
+    def __init__(self, file):
+        super().__init__()
+        self.tags, self.text = [], []
+        self.feed(file.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data):
+        if data.strip():
+            self.text.append(data.strip())
+
+
+@pytest.fixture(scope="module")
+def small(folder, tmp_path_factory):
+    """The conductivities alone, by `run`; standard output and the folder of results."""
+    head, _, eis = STUDY.split("[[process]]")
+    (folder / "eis.toml").write_text(f"{head}[[process]]{eis}", encoding="utf-8")
+    out = tmp_path_factory.mktemp("small") / "new" / "results"
+    with redirect_stdout(io.StringIO()) as printed:
+        assert main(["run", str(folder / "eis.toml"), "--out", str(out)]) == 0
+    return printed.getvalue(), out
+
+
+def test_run_prints_the_verdict_and_writes_six_files(small):
+    printed, out = small
+    assert sorted(file.name for file in out.iterdir()) == RESULTS
+    summary = parsed((out / "summary.json").read_text(encoding="utf-8"))
+    assert printed.splitlines() == [*verdict_lines(summary), f"results in {out}"]
+    assert summary["study"] == "eis"  # the file's name, where the study has none
+    energy = summary["processes"]["eis"]["activation_energy_eV"]
+    assert printed.startswith(f"eis: {1e3 * energy['median']:.0f} meV (95 %: {1e3 * energy['ci95'][0]:.0f} to ")
+    assert table(out / "t1.csv") == table(out / "tau_c.csv") == []
+
+
+def test_report_shows_text_from_the_data_as_text_and_doubt_first(small, tmp_path):
+    with xr.open_datatree(small[1] / "results.nc", engine="h5netcdf") as stored:
+        posterior = stored.load()
+    posterior.attrs |= {"study": "<script>alert(1)</script>", "passed": 0}
+    summary = nd.report(posterior, tmp_path)
+    page = Page(tmp_path / "report.html")
+    tags = [tag for tag, _ in page.tags]
+    assert "script" not in tags
+    assert "i" not in tags
+    assert page.text.count("<script>alert(1)</script>") == 2  # title and heading
+    assert "<i>conduction</i>" in page.text
+    # With diagnostics that failed, the first thing to read says so.
+    assert tags[tags.index("body") + 1] == "p"
+    assert page.text[page.text.index("<script>alert(1)</script>") + 2].startswith("The sampler did not converge")
+    assert verdict_lines(summary)[0].startswith("NOT CONVERGED")
+    assert page.text[page.text.index("Verdict") + 1].startswith("NOT CONVERGED")
+
+
+def test_report_that_fails_leaves_earlier_results_alone(small, tmp_path, monkeypatch):
+    with xr.open_datatree(small[1] / "results.nc", engine="h5netcdf") as stored:
+        posterior = stored.load()
+    (tmp_path / "report.html").write_text("earlier", encoding="utf-8")
+
+    def fail(*_):
+        raise RuntimeError("no more space")
+
+    monkeypatch.setattr(import_module("nmrdyn.report.write"), "draw_rows", fail)
+    with pytest.raises(RuntimeError, match="no more space"):
+        nd.report(posterior, tmp_path)
+    assert [file.name for file in tmp_path.iterdir()] == ["report.html"]
+    assert (tmp_path / "report.html").read_text(encoding="utf-8") == "earlier"
+
+
+def test_report_takes_a_relaxation_that_was_not_fitted_here(tmp_path):
+    # Only T1 and its error, as from a table: all else of a relaxation is optional.
+    truth = nd.RelaxationTruth(
+        nucleus="23Na",
+        larmor_frequency=132.32e6,
+        cq=1e6,
+        eta=0.1,
+        activation_energy=0.45,
+        tau_c=1e-5,
+        reference_temperature=333.15,
+        temperature=[300.0, 320.0, 340.0],
+    )
+    fitted = nd.fit_recovery(nd.simulate(truth, seed=1), "single")
+    bare = fitted[["t1", "t1_stderr"]].drop_vars(["rows_recorded", "rows_planned", "kind"])
+    process = nd.Process("hop", bare, mechanism=nd.BPP(nucleus="23Na", cq=1e6, eta=0.1))
+    posterior = nd.infer([process], seed=1, max_steps=250)
+    nd.report(posterior, tmp_path)
+    assert [float(row["t1_s"]) for row in table(tmp_path / "t1.csv")] == pytest.approx(fitted.t1.values.tolist())
+
+
+def test_verdict_of_processes_whose_names_hold_a_dash():
+    difference = {"mean": 0.1, "sd": 0.01, "verdict": "different", "reason": "far apart"}
+    summary = {
+        "diagnostics": {"passed": True},
+        "processes": {},
+        "differences": {"Na - fast - Na - slow": difference},
+        "warnings": [],
+    }
+    (line,) = verdict_lines(summary)
+    assert "different; far apart (difference +100 ± 10 meV)" in line
+
+
+# The example study, once and as a whole
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    root = tmp_path_factory.mktemp("demo") / "example"
+    with redirect_stdout(io.StringIO()) as printed:
+        assert main(["demo", str(root)]) == 0
+    summary = parsed((root / "results" / "summary.json").read_text(encoding="utf-8"))
+    return root, summary, printed.getvalue()
+
+
+NAMES = {"23Na hop": "23Na", "BH4 rotation": "11B", "conductivity": "eis"}
+
+
+def assert_moments(value):
+    assert {"mean", "sd", "median", "ci68", "ci95"} <= set(value)
+    low, high = value["ci95"]
+    assert low < value["ci68"][0] < value["median"] < value["ci68"][1] < high
+    assert low < value["mean"] < high
+    assert 0 < value["sd"] < high - low
+
+
+def test_demo_writes_data_study_and_six_results(demo):
+    root, summary, printed = demo
+    assert sorted(entry.name for entry in root.iterdir()) == ["11B", "23Na", "eis", "results", "study.toml"]
+    assert sorted(file.name for file in (root / "results").iterdir()) == RESULTS
+    assert printed.splitlines() == [
+        f"wrote {root / 'study.toml'}",
+        *verdict_lines(summary),
+        f"results in {root / 'results'}",
+    ]
+
+
+def test_summary_keeps_its_contract(demo):
+    _, summary, _ = demo
+    assert {"processes", "differences", "warnings", "provenance"} <= set(summary)
+    assert list(summary["processes"]) == list(NAMES)
+    for name, process in summary["processes"].items():
+        assert_moments(process["activation_energy_eV"])
+        assert isinstance(process["law"], str)
+        assert "Arrhenius" in process["law"]
+        check = process["diagnostics"]
+        assert check["passed"] is True
+        assert check["ess"] >= 1000
+        assert 0.99 < check["r_hat"] <= 1.01
+        assert check["autocorrelation_time"] > 0
+        if name == "conductivity":
+            assert process["log10_tau0_s"] is None
+            assert_moments(process["log10_prefactor"])
+        else:
+            assert_moments(process["log10_tau0_s"])
+            assert set(process["branch"]) == {"fast", "slow", "crossing"}
+            assert sum(process["branch"].values()) == pytest.approx(1)
+            assert process["branch"]["slow"] > 0.99  # both are deep on the slow branch
+    for warning in summary["warnings"]:
+        assert set(warning) == {"code", "where", "text"}
+        assert all(isinstance(text, str) and text for text in warning.values())
+
+
+def test_barriers_hold_their_truths(demo):
+    _, summary, _ = demo
+    # Tsai et al., Adv. Energy Mater. 13 (2023) 2203284; 3.3 sd are 99.9 % of a normal distribution.
+    for name, truth in (("23Na hop", 0.450), ("BH4 rotation", 0.400), ("conductivity", 0.552)):
+        energy = summary["processes"][name]["activation_energy_eV"]
+        assert abs(energy["mean"] - truth) < 3.3 * energy["sd"]
+        assert energy["sd"] < 0.03
+
+
+def test_differences_have_the_verdict_of_their_interval(demo):
+    _, summary, _ = demo
+    assert list(summary["differences"]) == [
+        "23Na hop - BH4 rotation",
+        "23Na hop - conductivity",
+        "BH4 rotation - conductivity",
+    ]
+    keys = {
+        "mean",
+        "sd",
+        "ci95",
+        "probability_positive",
+        "probability_equivalent",
+        "equivalence_margin_eV",
+        "verdict",
+    }
+    for pair, difference in summary["differences"].items():
+        assert keys <= set(difference)
+        first, second = (summary["processes"][name]["activation_energy_eV"] for name in pair.split(" - "))
+        assert difference["mean"] == pytest.approx(first["mean"] - second["mean"], abs=1e-12)
+        assert difference["equivalence_margin_eV"] == pytest.approx(0.020)
+        low, high = difference["ci95"]
+        outside, inside = low > 0.020 or high < -0.020, max(-low, high) < 0.020
+        assert difference["verdict"] == ("different" if outside else "same" if inside else "undecided")
+        assert 0 <= difference["probability_positive"] <= 1
+        assert 0 <= difference["probability_equivalent"] <= 1
+    # The nuclei share one thermometer: their difference is better known than independent barriers would allow.
+    na, bh4 = (summary["processes"][name]["activation_energy_eV"]["sd"] for name in ("23Na hop", "BH4 rotation"))
+    assert summary["differences"]["23Na hop - BH4 rotation"]["sd"] < 0.8 * np.hypot(na, bh4)
+
+
+def test_provenance_hashes_every_file_that_was_read(demo):
+    root, summary, _ = demo
+    provenance = summary["provenance"]
+    assert provenance["seed"] == 1
+    assert {"python", "numpy", "scipy", "emcee", "xarray"} <= set(provenance["versions"])
+    read = [root / "study.toml", root / "eis" / "conductivity.csv"]
+    read += [file for part in ("acqus", "acqu2s", "vdlist", "ser") for file in root.glob(f"*/*/{part}")]
+    assert len(read) == 82
+    expected = {str(file): hashlib.sha256(file.read_bytes()).hexdigest() for file in read}
+    assert provenance["inputs_sha256"] == expected
+
+
+def test_t1_table_holds_the_truth(demo):
+    root, _, _ = demo
+    rows = table(root / "results" / "t1.csv")
+    assert len(rows) == 20
+    assert {"process", "experiment", "temperature_K", "nucleus", "larmor_frequency_Hz"} <= set(rows[0])
+    assert {"model", "t1_s", "t1_stderr_s", "beta", "depth", "reduced_chi2", "rows_used", "converged"} <= set(rows[0])
+    truths = example_truths()
+    for name in ("23Na hop", "BH4 rotation"):
+        mine = [row for row in rows if row["process"] == name]
+        assert [row["experiment"] for row in mine] == [str(index) for index in range(1, 11)]
+        z = (np.array([float(row["t1_s"]) for row in mine]) - truths[NAMES[name]].t1) / np.array(
+            [float(row["t1_stderr_s"]) for row in mine]
+        )
+        assert np.all(np.abs(z) < 5)
+        assert 0.3 < np.std(z) < 1.8  # chi-square of ten: 99.9 % lie within 0.37 and 1.72 of 1
+
+
+def test_tau_table_has_both_branches(demo):
+    root, _, _ = demo
+    rows = table(root / "results" / "tau_c.csv")
+    assert len(rows) == 40
+    assert {"process", "experiment", "temperature_K", "branch", "tau_c_s", "tau_c_stderr_s"} <= set(rows[0])
+    for fast, slow in zip(rows[::2], rows[1::2], strict=True):
+        assert (fast["branch"], slow["branch"]) == ("fast", "slow")
+        assert (fast["process"], fast["experiment"]) == (slow["process"], slow["experiment"])
+        assert float(fast["tau_c_s"]) < 1e-9 < float(slow["tau_c_s"])  # 1/omega is about 1 ns
+        assert float(slow["branch_probability"]) > 0.99
+
+
+def test_draws_table_is_a_thinned_posterior(demo):
+    root, summary, _ = demo
+    rows = table(root / "results" / "draws.csv")
+    with xr.open_datatree(root / "results" / "results.nc", engine="h5netcdf") as stored:
+        posterior = stored["posterior"].dataset.load()
+    assert list(rows[0]) == ["chain", "draw", *posterior]
+    assert 3000 < len(rows) <= 4000
+    assert {row["chain"] for row in rows} == {"0", "1"}
+    for row in rows[:: len(rows) // 10]:
+        kept = posterior.isel(chain=int(row["chain"]), draw=int(row["draw"]))
+        for name in posterior:
+            assert float(row[name]) == pytest.approx(kept[name].item(), rel=1e-8)
+    energy = summary["processes"]["23Na hop"]["activation_energy_eV"]
+    drawn = np.array([float(row["23Na hop.activation_energy"]) for row in rows])
+    # Ten sd of the mean of 1,000 effective draws.
+    assert drawn.mean() == pytest.approx(energy["mean"], abs=0.3 * energy["sd"])
+    assert drawn.std() == pytest.approx(energy["sd"], rel=0.2)
+
+
+def test_report_is_one_file_with_the_verdict_first(demo):
+    root, summary, _ = demo
+    file = root / "results" / "report.html"
+    page = Page(file)
+    tags = [tag for tag, _ in page.tags]
+    assert not {"script", "link", "iframe", "object", "base", "form"} & set(tags)
+    for _, attrs in page.tags:
+        for key in ("src", "href", "srcset", "action", "poster", "data", "xlink:href"):
+            if attrs.get(key) is not None:
+                assert attrs[key].startswith(("data:image/", "#"))
+        assert not any(key.startswith("on") for key in attrs)
+    style = re.search(r"<style>(.*?)</style>", file.read_text(encoding="utf-8"), re.S)[1]
+    assert "url(" not in style
+    assert "@import" not in style
+    images = [attrs for tag, attrs in page.tags if tag == "img"]
+    assert len(images) >= 7
+    assert all(attrs["src"].startswith("data:image/") and attrs["alt"] for attrs in images)
+    headings = [attrs["id"] for tag, attrs in page.tags if tag == "h2"]
+    assert headings[0] == "verdict"
+    lines = verdict_lines(summary)
+    at = page.text.index(lines[0])
+    assert page.text[at - 1] == "Verdict"
+    assert page.text[at : at + len(lines)] == lines
+    for prior in summary["priors"].values():
+        assert any(prior in text for text in page.text)
+    assert not any("did not converge" in text for text in page.text)
