@@ -44,8 +44,8 @@ def main() -> None:
         name, truth = rows[0][0], rows[0][1]
         held = sum(low <= truth <= high for _, _, (low, high), _ in rows)
         width = sum(high - low for _, _, (low, high), _ in rows) / len(rows)
-        verdicts = {v: sum(row[3] == v for row in rows) for v in ("same", "different", "undecided")} if rows[0][3] else {}
-        said = ", ".join(f"{count} {verdict}" for verdict, count in verdicts.items() if count)
+        counts = {verdict: sum(row[3] == verdict for row in rows) for verdict in ("same", "different", "undecided")}
+        said = ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count)
         print(f"{name:32}{1e3 * truth:10.0f}{f'{held}/{len(rows)}':>10}{1e3 * width:16.0f}  {said}")
 
 
