@@ -149,9 +149,11 @@ def _tau(options: argparse.Namespace) -> None:
     from nmrdyn.motion.quadrupolar import BPP
     from nmrdyn.units import parse
 
-    mechanism = BPP(nucleus=options.nucleus, cq=parse(options.cq, "frequency", name="--cq").value, eta=options.eta)
-    larmor = parse(options.larmor, "frequency", name="--larmor", positive=True).value
-    t1 = parse(options.t1, "time", name="--t1", positive=True).value
+    mechanism = BPP(
+        nucleus=options.nucleus, cq=parse(options.cq, "frequency", name="--cq", exact=True).value, eta=options.eta
+    )
+    larmor = parse(options.larmor, "frequency", name="--larmor", positive=True, exact=True).value
+    t1 = parse(options.t1, "time", name="--t1", positive=True, exact=True).value
     fast, slow = (float(value) for value in mechanism.correlation_times(t1, larmor))
     minimum = float(mechanism.t1_minimum(larmor))
     if options.json:

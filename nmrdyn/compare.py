@@ -53,8 +53,9 @@ def compare(posterior: xr.DataTree, margin: float = 0.020) -> xr.Dataset:
     pairs = list(itertools.combinations(described, 2))
     draw_count = draws.sizes["chain"] * draws.sizes["draw"]
     difference = np.array([energy[a] - energy[b] for a, b in pairs]).reshape(len(pairs), draw_count)
+    sigma = {name for name in described if described[name]["convention"] == "sigma"}
     verdicts = [
-        _verdict(row, margin, sorted(failing & set(pair)), bool(posterior.attrs["passed"]))
+        _verdict(row, margin, _obstacle(pair, failing, sigma, passed=bool(posterior.attrs["passed"])))
         for row, pair in zip(difference, pairs, strict=True)
     ]
     comparison = xr.Dataset(
@@ -78,13 +79,22 @@ def is_misfit(described: dict[str, dict[str, float]]) -> bool:
     return bool(misfit["dof"] > 0 and misfit["p"] < misfit["level"])
 
 
-def _verdict(difference: np.ndarray, margin: float, failing: list[str], passed: bool) -> tuple[str, str]:
+def _obstacle(pair: tuple[str, str], failing: set[str], sigma: set[str], *, passed: bool) -> str:
+    """Why the difference of a pair would mean nothing; "" where it means something."""
+    if not passed:
+        return "the sampler did not converge"
+    if failing & set(pair):
+        return f"one barrier does not describe {' and '.join(sorted(failing & set(pair)))}"
+    if len(sigma & set(pair)) == 1:
+        return f"the barrier of {(sigma & set(pair)).pop()} is that of sigma, which only compares as sigma T"
+    return ""
+
+
+def _verdict(difference: np.ndarray, margin: float, obstacle: str) -> tuple[str, str]:
     low, high = np.quantile(difference, [0.025, 0.975])
     limits = f"the 95 % interval, {1e3 * low:.0f} to {1e3 * high:.0f} meV,"
-    if not passed:
-        return "undecided", "the sampler did not converge"
-    if failing:
-        return "undecided", f"one barrier does not describe {' and '.join(failing)}"
+    if obstacle:
+        return "undecided", obstacle
     if -margin < low and high < margin:
         return "same", f"{limits} lies inside ±{1e3 * margin:g} meV"
     if low > margin or high < -margin:

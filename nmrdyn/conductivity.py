@@ -70,7 +70,7 @@ def read_conductivity(path: str | Path) -> xr.Dataset:
     }
     for name, values in table.items():
         for value, (number, _) in zip(values, lines[1:], strict=True):
-            if value < 0 or (value == 0 and name != "stderr"):
+            if value <= 0:
                 raise InputError(f"{file}, line {number}: needed a positive {name}, found {value:g} (in SI)")
     n = len(rows)
     transport = xr.Dataset(

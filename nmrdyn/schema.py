@@ -93,6 +93,7 @@ STAGES: dict[str, Stage] = {
             "depth": Variable(_E, "", "depth (1 saturated, 2 inverted)"),
             "reduced_chi2": Variable(_E, "", "reduced chi-square against the measured noise"),
             "converged": Variable(_E, "", "fit converged"),
+            "error_scaled": Variable(_E, "", "residuals exceed the measured noise and scale the error"),
             "rows_used": Variable(_E, "", "rows used"),
             "reason": Variable(_E, "", "why a value is missing, or how its error was made"),
             "model": Variable(_E, "", "recovery model"),
@@ -110,6 +111,7 @@ STAGES: dict[str, Stage] = {
         },
         optional={
             "branch_probability": Variable(_EB, "", "posterior probability of the branch"),
+            "near_minimum": Variable(_E, "", "T1 is within three standard errors of its minimum"),
             "t1_minimum": Variable(_E, "s", "shortest T1 the mechanism allows"),
             "reason": Variable(_E, "", "why a value is missing"),
         },

@@ -76,13 +76,14 @@ def run(study: str | Path, out: str | Path | None = None, *, progress: bool = Fa
     plan = read_study(file)
     if out is not None:
         require_writable(Path(out))  # before the work, not after it
+    sources = {source for process in plan.processes for source in json.loads(process.data.attrs.get("sources", "[]"))}
+    inputs = {name: _sha256(Path(name)) for name in [str(file), *sorted(sources)]}
     with _said_at(str(file)):
         posterior = infer(plan.processes, seed=plan.seed, probes=plan.probes, priors=plan.priors, progress=progress)
-    sources = {source for process in plan.processes for source in json.loads(process.data.attrs.get("sources", "[]"))}
     posterior.attrs |= {
         "study": plan.name,
         "margin": plan.margin,
-        "inputs": json.dumps({name: _sha256(Path(name)) for name in [str(file), *sorted(sources)]}),
+        "inputs": json.dumps(inputs),
     }
     if out is not None:
         report(posterior, out, margin=plan.margin)
@@ -109,7 +110,7 @@ def read_study(file: Path) -> Study:
     seed = head.get("seed")
     if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**63:
         raise InputError(f"{file}, [study]: needed a whole number seed from 0 to 2^63, found {seed!r}; say seed = 1")
-    margin = parse(head.get("margin", _DEFAULT_MARGIN), "energy", name=f"{file}, margin", positive=True)
+    margin = parse(head.get("margin", _DEFAULT_MARGIN), "energy", name=f"{file}, margin", positive=True, exact=True)
     probes = [
         _probe(name, _table(entry, f"[probe.{name}]", file), file)
         for name, entry in _table(table.get("probe", {}), "[probe]", file).items()
@@ -135,10 +136,7 @@ def _probe(name: str, entry: Mapping[str, Any], file: Path) -> Probe:
     errors = {}
     for key in ("point", "offset"):
         if key in entry:
-            error = parse(entry[key], "temperature", name=f"{where}, {key}", difference=True)
-            if error.stderr > 0:
-                raise InputError(f"{where}, {key}: needed one standard error, found {entry[key]!r} with a ± of its own")
-            errors[key] = error.value
+            errors[key] = parse(entry[key], "temperature", name=f"{where}, {key}", difference=True, exact=True).value
     same_runs = entry.get("same_runs", False)
     if not isinstance(same_runs, bool):
         raise InputError(f"{where}: needed same_runs = true or false, found {same_runs!r}")
@@ -203,13 +201,14 @@ def _mechanism(
         raise InputError(f'{where}: needed the nucleus of a quadrupolar mechanism, found none; say nucleus = "23Na"')
     cq = parse(table["cq"], "frequency", name=f"{where}, cq")
     try:
-        eta = float(table["eta"])
+        eta = float("not a number" if isinstance(table["eta"], bool) else table["eta"])
     except (TypeError, ValueError):
         raise InputError(f"{where}: needed a number for eta, found {table['eta']!r}") from None
+    magnitude = abs(cq.value)  # codes print a sign, on which relaxation does not depend
     if cq.stderr > 0:
-        priors[f"{name}.cq"] = Normal(cq.value, cq.stderr)
+        priors[f"{name}.cq"] = Normal(magnitude, cq.stderr)
     with _said_at(where):
-        return BPP(nucleus=str(entry["nucleus"]), cq=cq.value, eta=eta)
+        return BPP(nucleus=str(entry["nucleus"]), cq=magnitude, eta=eta)
 
 
 def _selected(data: xr.Dataset, entry: Mapping[str, Any], where: str) -> xr.Dataset:
@@ -245,7 +244,8 @@ def _said_at(where: str) -> Iterator[None]:
     try:
         yield
     except InputError as error:
-        raise InputError(f"{where}: {str(error).removeprefix(f'{where}, ')}") from error
+        text = str(error)
+        raise InputError(text if text.startswith(where) else f"{where}: {text}") from error
 
 
 def _table(value: object, what: str, file: Path) -> Mapping[str, Any]:

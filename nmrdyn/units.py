@@ -29,11 +29,13 @@ class Quantity:
     stderr: float = 0.0
 
 
-def parse(text: object, dimension: str, *, name: str, difference: bool = False, positive: bool = False) -> Quantity:
+def parse(
+    text: object, dimension: str, *, name: str, difference: bool = False, positive: bool = False, exact: bool = False
+) -> Quantity:
     """Read "0.1 MHz" or "1.00 ± 0.05 MHz".
 
     `difference` says that a temperature is a step or an error, so that "1 °C" is 1 K and not 274.15 K; `positive`
-    refuses 0 and less.
+    refuses 0 and less, `exact` a ± of its own.
 
     Raises
     ------
@@ -48,15 +50,15 @@ def parse(text: object, dimension: str, *, name: str, difference: bool = False, 
     333.15
     """
     units = UNITS[dimension]
-    known = ", ".join(units)
+    known, article = ", ".join(units), "an" if dimension == "energy" else "a"
     match = _QUANTITY.match(str(text))
     if match is None:
-        raise InputError(f'{name}: needed a {dimension} such as "1 {next(iter(units))}", found {text!r}')
+        raise InputError(f'{name}: needed {article} {dimension} such as "1 {next(iter(units))}", found {text!r}')
     number, error, unit = match.groups()
     if unit is None:
-        raise InputError(f"{name}: needed a {dimension} with a unit ({known}), found {text!r} without one")
+        raise InputError(f"{name}: needed {article} {dimension} with a unit ({known}), found {text!r} without one")
     if unit not in units:
-        raise InputError(f"{name}: needed a {dimension} in one of {known}, found the unit {unit!r} in {text!r}")
+        raise InputError(f"{name}: needed {article} {dimension} in one of {known}, found the unit {unit!r} in {text!r}")
     value, stderr = float(number) * units[unit], float(error or 0.0) * units[unit]
     if stderr < 0:
         raise InputError(f"{name}: needed a standard error of 0 or more, found {text!r}")
@@ -66,6 +68,8 @@ def parse(text: object, dimension: str, *, name: str, difference: bool = False, 
         value += ZERO_CELSIUS
     if dimension == "temperature" and not difference and value <= 0:
         raise InputError(f"{name}: needed a temperature above 0 K, found {text!r}")
+    if exact and stderr > 0:
+        raise InputError(f"{name}: needed one value without a ± of its own, found {text!r}")
     if positive and value <= 0:
-        raise InputError(f"{name}: needed a {dimension} above 0, found {text!r}")
+        raise InputError(f"{name}: needed {article} {dimension} above 0, found {text!r}")
     return Quantity(value, stderr)

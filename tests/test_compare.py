@@ -12,14 +12,17 @@ import nmrdyn as nd
 Z = np.random.default_rng(1).permutation(np.sqrt(12) * ((np.arange(4000) + 0.5) / 4000 - 0.5))
 
 
-def posterior(energies, *, passed=1, misfit=()):
+def posterior(energies, *, passed=1, misfit=(), sigma=()):
     """A posterior with these draws [eV] of each barrier, in two chains."""
     draws = {
         f"{name}.activation_energy": (("chain", "draw"), values.reshape(2, -1)) for name, values in energies.items()
     }
     tree = xr.DataTree.from_dict({"/posterior": xr.Dataset(draws)})
     described = {
-        name: {"misfit": {"chi2": 9.0, "dof": 6, "p": 0.001 if name in misfit else 0.2, "level": 0.01}}
+        name: {
+            "convention": "sigma" if name in sigma else "",
+            "misfit": {"chi2": 9.0, "dof": 6, "p": 0.001 if name in misfit else 0.2, "level": 0.01},
+        }
         for name in energies
     }
     tree.attrs |= {"stage": "posterior", "passed": passed, "processes": json.dumps(described)}
@@ -84,6 +87,14 @@ def test_no_verdict_where_the_numbers_mean_nothing(mean, sd):
     assert both.reason.item() == "one barrier does not describe a and b"
 
 
+def test_barrier_of_sigma_is_only_compared_with_its_like():
+    # It lies about kT below that of sigma T, which is more than the margin.
+    mixed = only(nd.compare(two(50, 5, sigma="b")))
+    assert mixed.verdict.item() == "undecided"
+    assert "b is that of sigma" in mixed.reason.item()
+    assert nd.compare(two(50, 5, sigma="ab")).verdict.item() == "different"
+
+
 def test_misfit_of_one_process_leaves_the_other_pairs_alone():
     barriers = {"a": 0.4 + 0.001 * Z, "b": 0.5 + 0.001 * np.roll(Z, 1), "c": 0.6 + 0.001 * np.roll(Z, 2)}
     comparison = nd.compare(posterior(barriers, misfit="c"))
@@ -145,3 +156,11 @@ def test_one_process_has_no_pairs():
 def test_only_a_posterior_is_compared():
     with pytest.raises(nd.InputError, match=r"needed the stage 'posterior', found 'Dataset'.*infer"):
         nd.compare(xr.Dataset())
+
+
+def test_a_barrier_of_sigma_compares_only_with_another_of_sigma():
+    # ln sigma and ln sigma T differ in slope by kT, some 26 meV at room temperature.
+    one = only(nd.compare(two(50, 5, sigma=("b",))))
+    assert one.verdict.item() == "undecided"
+    assert "b is that of sigma" in one.reason.item()
+    assert only(nd.compare(two(50, 5, sigma=("a", "b")))).verdict.item() == "different"

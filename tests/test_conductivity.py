@@ -22,10 +22,10 @@ def read(folder, text):
 @pytest.mark.parametrize(("scale", "zero"), TEMPERATURE.items())
 def test_units_of_the_header_are_applied(tmp_path, unit, factor, scale, zero):
     header = f"temperature ({scale}), conductivity ({unit}), conductivity_stderr ({unit})"
-    transport = read(tmp_path, f"{header}\n15, 2.5e-3, 1e-4\n60, 4, 0\n")
+    transport = read(tmp_path, f"{header}\n15, 2.5e-3, 1e-4\n60, 4, 2\n")
     np.testing.assert_allclose(transport.temperature, [15 + zero, 60 + zero], rtol=1e-14)
     np.testing.assert_allclose(transport.conductivity, [2.5e-3 * factor, 4 * factor], rtol=1e-14)
-    np.testing.assert_allclose(transport.conductivity_stderr, [1e-4 * factor, 0], rtol=1e-14)
+    np.testing.assert_allclose(transport.conductivity_stderr, [1e-4 * factor, 2 * factor], rtol=1e-14)
     assert (transport.attrs["stage"], transport.conductivity.attrs["units"]) == ("transport", "S/m")
     assert list(transport.experiment.values) == ["1", "2"]
 
@@ -56,7 +56,9 @@ def test_comments_blank_lines_other_columns_and_byte_order_marks_are_passed_over
 
 @settings(deadline=None, max_examples=100)
 @given(
-    rows=st.lists(st.tuples(st.floats(1e-3, 1e4), st.floats(1e-15, 1e6), st.floats(0, 1e6)), min_size=1, max_size=6),
+    rows=st.lists(
+        st.tuples(st.floats(1e-3, 1e4), st.floats(1e-15, 1e6), st.floats(1e-15, 1e6)), min_size=1, max_size=6
+    ),
     unit=st.sampled_from(sorted(CONDUCTIVITY)),
     newline=st.sampled_from(["\n", "\r\n"]),
 )
@@ -84,6 +86,7 @@ def test_values_round_trip_through_a_table(tmp_path_factory, rows, unit, newline
         ("T [K], sigma [S/m]\n300, 0\n", "line 2: needed a positive conductivity, found 0"),
         ("T [°C], sigma [S/m]\n-280, 1\n", "line 2: needed a positive temperature, found -6.85"),
         ("T [K], sigma [S/m], sigma_err [S/m]\n300, 1, -0.1\n", "line 2: needed a positive stderr, found -0.1"),
+        ("T [K], sigma [S/m], sigma_err [S/m]\n300, 1, 0\n", "line 2: needed a positive stderr, found 0"),
         ("# EIS\n\nT [K], sigma [S/m]\n300, 1\n\n310, n/a\n", "line 6: needed a number in column 2, found 'n/a'"),
         ("T [K], sigma [S/m]\n300, nan\n", "line 2: needed a number in column 2, found 'nan'"),
         ("T [K], sigma [S/m]\n300, inf\n", "line 2: needed a number in column 2, found 'inf'"),

@@ -5,6 +5,7 @@ Energies are in eV, times in s, temperatures in K. Formulas here are written ane
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,10 +16,11 @@ from scipy import stats
 from scipy.special import logsumexp
 
 import nmrdyn as nd
-from nmrdyn.inference.diagnostics import Diagnostics, autocorrelation_time, converged, diagnose
+from nmrdyn.inference.diagnostics import Diagnostics, autocorrelation_time, converged, diagnose, modes_agree
 from nmrdyn.inference.findings import of_probes
 from nmrdyn.inference.model import JointModel, measurements
 from nmrdyn.inference.modes import find_modes
+from nmrdyn.inference.predictive import predict
 from nmrdyn.report.summary import verdict_lines
 from nmrdyn.schema import stamp
 
@@ -356,6 +358,7 @@ WEAK = {
     "slow, a little fast": (1, np.array([333.0, 334.5, 336.0]), 0.05, 0.0, 5.0),
     "slow or fast": (4, np.array([333.0, 334.5, 336.0]), 0.05, 0.3, 5.0),
     "two temperatures": (4, np.array([333.0, 337.0]), 0.08, 0.0, 3.0),
+    "fast with hardly a barrier": (6, np.array([333.0, 337.0]), 0.08, 0.0, 3.0),  # the fast mode leans on Ea = 0
     "at the minimum": (2, np.array([333.0, 334.5, 336.0]), 0.05, 0.0, 0.7),
     "across the minimum": (4, np.linspace(323.0, 343.0, 5), 0.02, 0.0, 0.6158),
 }
@@ -478,6 +481,25 @@ def test_each_diagnostic_can_fail_by_itself():
     assert not converged(Diagnostics(**good), tau, 499)
 
 
+def test_modes_that_all_ensembles_weigh_wrongly_are_noticed():
+    # Ensembles agree, so that R-hat is 1, but draws visit the second mode as often as the share says.
+    rng = np.random.default_rng(1)
+    weight = np.array([0.9, 0.1])
+
+    def labels(share):
+        return (rng.random((2, 5000)) < share).astype(int)
+
+    # Three errors of 10,000 independent draws and as many effective weights are 0.013, and 0.001 is allowed for.
+    assert modes_agree(labels(0.10), weight, 10_000)
+    assert not modes_agree(labels(0.13), weight, 10_000)
+    assert not modes_agree(labels(0.07), weight, 10_000)
+    assert not modes_agree(labels(0.0), weight, 10_000)
+    assert modes_agree(labels(0.13), weight, 100)  # weights that are themselves uncertain
+    stuck = np.repeat(labels(0.13)[:, :100], 50, axis=1)  # 200 independent draws
+    assert modes_agree(stuck, weight, 10_000)
+    assert modes_agree(labels(0.0), np.array([1.0 + 2e-16]), 10_000)  # one mode, rounded
+
+
 def test_effective_draws_are_counted():
     rng = np.random.default_rng(1)
     noise = rng.standard_normal((2, 20_000))
@@ -522,7 +544,6 @@ def test_curved_data_are_no_single_barrier():
     posterior = nd.infer([hop(kelvin, t1, 0.03, point=0.5)], seed=1, probes=[nd.Probe(name="oven", offset=1.0)])
     misfit = described(posterior, "hop")["misfit"]
     assert misfit["dof"] == 6  # 8 temperatures, 2 parameters
-    assert misfit["p"] == pytest.approx(stats.chi2(6).sf(misfit["chi2"]))
     assert misfit["p"] < misfit["level"]
     found = remarks(posterior)["law-misfit"]
     assert found["where"] == "hop"
@@ -538,6 +559,8 @@ def test_straight_data_have_the_chi_square_of_the_line(straight):
     assert misfit["dof"] == 5
     # The best of 500 draws stands for the line: chi-square of two parameters below 0.01 has probability 0.5 % each.
     assert misfit["chi2"] == pytest.approx(np.sum((residual / noise) ** 2), abs=0.05)
+    # Five Monte Carlo errors of 4,000 simulated chi-squares.
+    assert misfit["p"] == pytest.approx(stats.chi2(5).sf(misfit["chi2"]), abs=0.04)
     assert "law-misfit" not in remarks(straight)
 
 
@@ -766,3 +789,18 @@ def test_intervals_hold_the_truth_as_often_as_they_say():
     assert 77 <= np.sum(np.abs(below - 0.5) < 0.25) <= 123
     # Ranks of the truth are uniform.
     assert stats.kstest(below, "uniform").pvalue > 1e-3
+
+
+def test_law_that_holds_is_called_misfit_as_often_as_the_level_says_where_errors_have_few_degrees_of_freedom():
+    # Student-t errors of 4 degrees of freedom about a straight line; a chi-square null would call a quarter misfit.
+    kelvin, wrong, studies = np.linspace(300.0, 400.0, 10), 0, 60
+    for seed in range(studies):
+        rng = np.random.default_rng([7, seed])
+        tau = tau_c(kelvin, 0.45, log10_tau0(100 / OMEGA, 333.0, 0.45))
+        t1 = np.exp(ln_t1(tau, **SODIUM) + 0.03 * rng.standard_t(4, kelvin.size))
+        model = model_of(hop(kelvin, t1, 0.03, 4, point=0.0), probes=[nd.Probe(name="oven")])
+        modes = find_modes(model, rng, draws=2000)
+        chains = SimpleNamespace(draws=modes.draws[modes.draw_weight > 0][None])
+        wrong += predict(model, chains, rng).misfits[0].p < 0.05
+    # Binomial: more than 9 of 60 at 5 % has a probability of 0.1 %.
+    assert wrong <= 9

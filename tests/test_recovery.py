@@ -246,3 +246,12 @@ def test_fit_needs_the_stage_recovery_in_its_units(sodium):
     recovery["signal"].attrs["units"] = "V"
     with pytest.raises(nd.InputError, match="needed 'signal' in 1, found V"):
         nd.fit_recovery(recovery, "single")
+
+
+def test_recovery_to_a_negative_intensity_is_a_nan_row_with_a_reason(sodium):
+    recovery = nd.simulate(sodium, seed=1)
+    delay = recovery["delay"].values
+    recovery["signal"] = recovery["signal"].dims, -1 - 0.5 * np.exp(-delay / 4.4)
+    relaxation = nd.fit_recovery(recovery, "single")
+    assert np.isnan(relaxation.t1.item())
+    assert "positive intensity" in relaxation.reason.item()

@@ -430,7 +430,7 @@ def test_scan_lists_what_is_there(fine, tmp_path):
     assert second["kind"] == "t2"
     recovery = nd.read_topspin(folder)
     assert list(recovery.experiment.values) == ["1"]
-    assert json.loads(recovery.attrs["left_out"]) == {"2": "t2"}
+    assert json.loads(recovery.attrs["left_out"]) == {"2": "23Na t2"}
     with pytest.raises(nd.InputError, match="found none"):
         nd.read_topspin(folder / "2")
 
@@ -487,3 +487,19 @@ def test_reading_leaves_the_raw_folder_as_it_was(fine, tmp_path):
     nd.scan(folder)
     nd.fit_recovery(nd.read_topspin(folder), "single")
     assert state() == before
+
+
+def test_expno_with_unreadable_parameters_stays_as_a_row_where_a_nucleus_is_chosen(fine, tmp_path):
+    folder = nd.simulate_folder(replace(fine, temperature=[320.0, 333.15]), tmp_path / "na", seed=1)
+    (folder / "1" / "acqus").write_bytes(b"\x00\xff" * 50)
+    recovery = nd.read_topspin(folder, nucleus="23Na")
+    assert list(recovery.experiment.values) == ["1", "2"]
+    assert np.all(np.isnan(recovery.signal.values[0]))
+    assert recovery.reason.values[0] != ""
+
+
+def test_larmor_frequency_of_zero_is_refused(fine, tmp_path):
+    folder = nd.simulate_folder(fine, tmp_path / "na", seed=1)
+    set_parameter(folder / "1", "SFO1", "0")
+    with pytest.raises(nd.InputError, match="SFO1 above 0"):
+        nd.read_topspin(folder / "1")

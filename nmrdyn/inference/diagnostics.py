@@ -38,7 +38,23 @@ def autocorrelation_time(chain: Array) -> Array:
 
     `chain` is (chain, step, walker, parameter).
     """
-    return np.max([np.atleast_1d(integrated_time(one, tol=0, quiet=True)) for one in chain], axis=0)
+    with np.errstate(all="ignore"):  # a parameter that never moved has no autocorrelation time
+        return np.max([np.atleast_1d(integrated_time(one, tol=0, quiet=True)) for one in chain], axis=0)
+
+
+def modes_agree(label: Array, weight: Array, effective_draws: float) -> bool:
+    """Whether the draws visit each mode as often as importance sampling weighs it, within three Monte Carlo errors.
+
+    `label (chain, draw)` is the mode of each draw. R-hat cannot see a mode that all ensembles weigh wrongly.
+    """
+    for mode, expected in enumerate(weight):
+        inside = (label == mode).astype(float)
+        found = inside.mean()
+        ess = float(array_stats.ess(inside, method="mean")) if 0 < found < 1 else float(label.size)
+        variance = max(expected * (1 - expected), 0.0) * (1 / max(ess, 1.0) + 1 / effective_draws)
+        if abs(found - expected) > 3 * np.sqrt(variance) + 1e-3:
+            return False
+    return True
 
 
 def converged(found: Diagnostics, tau: Array, kept: int) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import xarray as xr
 
-from nmrdyn.inference.diagnostics import LEAST_ESS, LEAST_LENGTH, MOST_R_HAT, Diagnostics
+from nmrdyn.inference.diagnostics import LEAST_ESS, LEAST_LENGTH, MOST_R_HAT, Diagnostics, converged
 from nmrdyn.inference.model import UNITS, JointModel
 from nmrdyn.inference.modes import Modes
 from nmrdyn.inference.predictive import Misfit
@@ -21,7 +21,8 @@ from nmrdyn.recovery.single import SingleExponential
 from nmrdyn.recovery.stretched import StretchedExponential
 from nmrdyn.schema import BOLTZMANN_EV
 
-MISFIT_LEVEL = 0.01
+LAW_LEVEL = 0.01
+_HIGH_FIELD = 0.05
 
 
 @dataclass(frozen=True)
@@ -37,9 +38,11 @@ class Finding:
         return asdict(self)
 
 
-def of_sampling(passed: bool, check: Diagnostics, chains: Chains, model: JointModel, modes: Modes) -> Iterator[Finding]:
+def of_sampling(
+    check: Diagnostics, chains: Chains, model: JointModel, modes: Modes, *, agree: bool
+) -> Iterator[Finding]:
     """Whether the draws can be believed, and whether more than one mode holds weight."""
-    if not passed:
+    if not converged(check, chains.autocorrelation_time, chains.kept):
         worst = int(np.nanargmax(np.nan_to_num(check.r_hat, nan=np.inf)))
         yield Finding(
             "not-converged",
@@ -47,6 +50,13 @@ def of_sampling(passed: bool, check: Diagnostics, chains: Chains, model: JointMo
             f"the sampler did not converge in {chains.steps} steps: R-hat {check.r_hat[worst]:.3f} "
             f"(needed {MOST_R_HAT}), smallest ESS {check.ess.min():.0f} (needed {LEAST_ESS:.0f}), "
             f"{chains.kept / chains.autocorrelation_time.max():.0f} autocorrelation times (needed {LEAST_LENGTH:.0f}); "
+            "no number here can be trusted",
+        )
+    if not agree:
+        yield Finding(
+            "modes-disagree",
+            "posterior",
+            "the draws do not visit the modes of the posterior as often as importance sampling weighs them; "
             "no number here can be trusted",
         )
     heavy = modes.weight[modes.weight > 1e-4]
@@ -93,16 +103,19 @@ def of_process(
 ) -> Iterator[Finding]:
     """Remarks on the data of one process, its mechanism and its law."""
     name = process.name
-    if misfit.dof > 0 and misfit.p < MISFIT_LEVEL:
+    if misfit.dof > 0 and misfit.p < LAW_LEVEL:
         yield Finding(
             "law-misfit",
             name,
             "one straight Arrhenius line does not describe these data: chi-square "
-            f"{misfit.chi2:.0f} for {misfit.dof} degrees of freedom (p = {misfit.p:.1g}); its slope is no barrier",
+            f"{misfit.chi2:.0f} for {misfit.dof} degrees of freedom (p = {misfit.p:.2g}); its slope is no barrier",
         )
     if misfit.dof <= 0:
         yield Finding(
-            "law-untested", name, "two temperatures always lie on a line: whether one barrier fits cannot be told"
+            "law-untested",
+            name,
+            "whether one barrier describes these data cannot be told: two temperatures always lie on a line, and "
+            "scatter cannot be told from curvature where the table gives no errors",
         )
     if probe is None or (probe.point == 0 and probe.offset == 0):
         data = process.data["temperature_stderr"].values
@@ -112,8 +125,11 @@ def of_process(
                 name,
                 "no temperature error was given: the interval takes every temperature as exact",
             )
+    left_out: dict[str, list[str]] = {}
     for experiment, why in json.loads(process.data.attrs.get("left_out", "{}")).items():
-        yield Finding("left-out", f"{name}/{experiment}", f"left out: {why}")
+        left_out.setdefault(why, []).append(experiment)
+    for why, experiments in left_out.items():
+        yield Finding("left-out", f"{name}/{', '.join(experiments)}", f"left out: {why}")
     if isinstance(process.mechanism, Conductivity):
         if process.mechanism.convention == "sigma":
             kt = 1e3 * BOLTZMANN_EV * float(process.data["temperature"].mean())
@@ -145,8 +161,8 @@ def _of_rows(process: Process, stages: dict[str, xr.Dataset]) -> Iterator[Findin
     for experiment, t1, reason in zip(experiments, relaxation["t1"].values, reasons, strict=True):
         if np.isnan(t1):
             yield Finding("no-t1", f"{name}/{experiment}", str(reason))
-    scaled = [e for e, r in zip(experiments, reasons, strict=True) if "scaled" in str(r)]
-    if scaled:
+    scaled = experiments[relaxation["error_scaled"].values]
+    if scaled.size:
         chi2 = relaxation["reduced_chi2"].values
         yield Finding(
             "recovery-misfit",
@@ -178,10 +194,18 @@ def _of_motion(process: Process, relaxation: xr.Dataset, motion: xr.Dataset) -> 
             needed = mechanism.coupling_needed(t1[low], motion["larmor_frequency"].values[low]).max()
             text += f"; C_Q would have to be at least {needed / 1e6:.3g} MHz"
         yield Finding("t1-below-minimum", f"{name}/{', '.join(motion['experiment'].values[low])}", text)
-    near = motion["reason"].str.contains("three standard errors").values
+    near = motion["near_minimum"].values
     if near.any():
         where = ", ".join(motion["experiment"].values[near])
         yield Finding("near-minimum", f"{name}/{where}", "T1 is within three standard errors of its minimum")
+    larmor = motion["larmor_frequency"].values.min()
+    if isinstance(mechanism, BPP) and abs(float(mechanism.cq)) > _HIGH_FIELD * larmor:
+        yield Finding(
+            "not-high-field",
+            name,
+            f"C_Q ({float(mechanism.cq) / 1e6:.3g} MHz) is above {_HIGH_FIELD:g} of the Larmor frequency: "
+            "the BPP rate, which is of second order, may not hold",
+        )
     slow = motion["branch_probability"].sel(branch="slow").values
     spin = mechanism.spin if isinstance(mechanism, BPP) and isinstance(process.recovery, SingleExponential) else None
     if spin is not None and spin > 1 and np.nanmax(slow) > 0.5:
@@ -189,5 +213,6 @@ def _of_motion(process: Process, relaxation: xr.Dataset, motion: xr.Dataset) -> 
             "several-exponentials",
             name,
             f"on the slow branch a spin {spin:g} recovers with several rates unless a common spin temperature holds; "
-            "a single exponential then shifts tau0 (by 16 to 21 % at spin 3/2, total signal), and Ea near the minimum",
+            "a single exponential then shifts tau0 (at spin 3/2 T1 comes out some 20 % long for the total signal with "
+            "delays of 0.01 to 8 T1), and Ea where the T1 minimum is in range",
         )

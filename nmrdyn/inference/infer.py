@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from nmrdyn.inference import findings
-from nmrdyn.inference.diagnostics import converged, diagnose
+from nmrdyn.inference.diagnostics import converged, diagnose, modes_agree
 from nmrdyn.inference.model import JointModel, measurements
 from nmrdyn.inference.modes import find_modes
 from nmrdyn.inference.posterior import Outcome, assemble
@@ -74,6 +74,8 @@ def infer(
     if len(set(names)) < len(names):
         raise InputError(f"infer: needed processes with different names, found {', '.join(names)}")
     known = {probe.name: probe for probe in probes}
+    if set(known) & set(names):
+        raise InputError(f"infer: needed probes and processes of different names, found {set(known) & set(names)}")
     for process in processes:
         if process.probe is not None and process.probe not in known:
             raise InputError(f"{process.name}: needed the probe {process.probe!r}, found {', '.join(known) or 'none'}")
@@ -87,7 +89,9 @@ def infer(
     chains = sample(model, modes, seed=chain_seed, ensembles=ensembles, max_steps=max_steps, progress=progress)
 
     check = diagnose(chains.draws)
-    passed = converged(check, chains.autocorrelation_time, chains.kept)
+    label = modes.nearest(chains.draws.reshape(-1, chains.draws.shape[-1])).reshape(chains.draws.shape[:2])
+    agree = modes_agree(label, modes.weight, modes.effective_draws)
+    passed = converged(check, chains.autocorrelation_time, chains.kept) and agree
     prediction = predict(model, chains, np.random.default_rng(predict_seed))
     branch = {one.process.name: branches(model, one, chains) for one in data if one.process.datum == "relaxation"}
     for one in data:
@@ -96,7 +100,7 @@ def infer(
         if name in branch:
             stages[name]["motion"] = _with_branches(stages[name]["motion"], branch[name])
 
-    remarks = [*findings.of_sampling(passed, check, chains, model, modes)]
+    remarks = [*findings.of_sampling(check, chains, model, modes, agree=agree)]
     for process, misfit in zip(processes, prediction.misfits, strict=True):
         remarks += findings.of_process(process, stages[process.name], misfit, known.get(process.probe or ""))
     remarks += [*findings.of_priors(model, chains), *findings.of_probes(model, known)]

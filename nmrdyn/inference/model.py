@@ -76,6 +76,9 @@ def measurements(process: Process, data: xr.Dataset) -> Measurements:
             f"{process.name}: needed at least two temperatures, found {distinct.size} "
             f"with a {quantity} among {value.size} experiments"
         )
+    if np.any(stderr[rows] <= 0):
+        zero = ", ".join(str(name) for name in data["experiment"].values[rows][stderr[rows] <= 0])
+        raise InputError(f"{process.name}: needed standard errors above 0, found 0 at {zero}; leave unknown ones empty")
     dof = data["t1_dof"].values[rows] if "t1_dof" in data else np.full(rows.size, np.inf)
     n = rows.size
     return Measurements(
@@ -116,15 +119,18 @@ class JointModel:
         process = one.process
         if isinstance(process.mechanism, Conductivity):
             names = ["activation_energy", "log10_prefactor"]
-            if not np.all(np.isfinite(one.stderr) & (one.stderr > 0)):
+            if not np.all(np.isfinite(one.stderr)):
                 names.append("log10_noise")
         else:
             names = list(process.law.parameters)
         for name in names:
             self.priors[f"{process.name}.{name}"] = CLASS_PRIORS[name]
         for name in (*_POSITIVE, *_UNIT_INTERVAL):
-            if f"{process.name}.{name}" in priors and hasattr(process.mechanism, name):
-                self.priors[f"{process.name}.{name}"] = priors[f"{process.name}.{name}"]
+            said = f"{process.name}.{name}"
+            if said in priors and hasattr(process.mechanism, name):
+                if priors[said].centre <= 0:
+                    raise InputError(f"{said}: needed a prior about a positive value, found {priors[said]}")
+                self.priors[said] = priors[said]
 
     def _assign_runs(self) -> None:
         """Number the independent temperature errors; rows that share a run share one."""
@@ -149,6 +155,11 @@ class JointModel:
         self.shared_runs = sum(len(members) > 1 for _, _, members in runs)
         self._by_run = np.argsort(self.run, kind="stable")
         self._run_starts = np.searchsorted(self.run[self._by_run], np.arange(self.n_runs))
+
+    def prefactors(self, process: Process) -> list[str]:
+        """The sampled parameters of the law of `process` beside its barrier."""
+        names = (f"{process.name}.log10_tau0", f"{process.name}.log10_prefactor")
+        return [name for name in names if name in self.priors]
 
     def alone(self, one: Measurements) -> JointModel:
         """The model of one process without the others."""
@@ -234,7 +245,10 @@ class JointModel:
         return value, np.concatenate(errors, axis=1), dof
 
     def residuals(self, theta: Array) -> tuple[Array, Array]:
-        """Residual (walker, row) at the read temperatures and its slope with a temperature error of one sd."""
+        """Residual (walker, row) about the read temperatures and its slope with a temperature error of one sd.
+
+        Both come from half a standard deviation on either side, which sees the curvature that the error averages over.
+        """
         step = 0.5
         ends = np.broadcast_to(np.array([-step, step]), (len(theta), self.n_runs, 2))
         low, high = np.moveaxis(self.predict(theta, ends), -1, 0)

@@ -9,19 +9,20 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
+from heapq import nlargest
 
 import numpy as np
 from scipy.special import expit, log_expit, logit
 
-from nmrdyn.inference.importance import importance_sample, modes_proposal
+from nmrdyn.inference.importance import Proposal, importance_sample, modes_proposal
 from nmrdyn.inference.model import JointModel, Measurements
 from nmrdyn.inference.priors import Uniform
 from nmrdyn.inference.process import Conductivity
 from nmrdyn.motion.mechanism import Mechanism
-from nmrdyn.schema import BOLTZMANN_EV, Array
+from nmrdyn.schema import BOLTZMANN_EV, Array, InputError
 
 _ENERGIES, _OFFSETS = 60, 31  # of the scan
-_MOST_STARTS = 6  # per process
+_MOST_STARTS = 10  # per process
 _MOST_MODES = 16  # of the joint posterior
 _DEPTH = 15.0  # modes this far below the best in log posterior weigh nothing
 
@@ -60,20 +61,28 @@ class _Unbounded:
 
 @dataclass(frozen=True)
 class Modes:
-    """`centre (mode, parameter)`, `weight (mode,)`, the weighted draws, and their effective number."""
+    """`centre (mode, parameter)`, `weight (mode,)`, the weighted draws, and their effective number.
+
+    `proposal` tells to which mode a draw belongs.
+    """
 
     centre: Array
     weight: Array
     draws: Array
     draw_weight: Array
     effective_draws: float
+    proposal: Proposal
+
+    def nearest(self, theta: Array) -> Array:
+        """The mode to which each draw belongs (draw,)."""
+        return np.argmax(self.proposal.log_parts(theta), axis=1)
 
 
 def find_modes(model: JointModel, rng: np.random.Generator, draws: int = 20_000) -> Modes:
     """Modes of the joint posterior, weighed by mixture importance sampling."""
     peaks = [_process_peaks(model.alone(one)) for one in model.data]
-    combinations = itertools.islice(itertools.product(*peaks), _MOST_MODES)
-    starts = [{name: value for part in parts for name, value in part.items()} for parts in combinations]
+    combinations = nlargest(_MOST_MODES, itertools.product(*peaks), key=lambda parts: sum(part[0] for part in parts))
+    starts = [{name: value for _, part in parts for name, value in part.items()} for parts in combinations]
     target = _Unbounded(model)
     height, peak, transform = (np.array(part) for part in zip(*_distinct_peaks(target, starts), strict=True))
     centre = target.inside(peak)
@@ -81,15 +90,15 @@ def find_modes(model: JointModel, rng: np.random.Generator, draws: int = 20_000)
     proposal = modes_proposal(laplace, centre, target.slope(peak)[:, :, None] * transform)
     found = importance_sample(model, proposal, draws, rng)
     nearest = np.argmax(proposal.log_parts(found.sample), axis=1)
-    weight = np.bincount(nearest, weights=found.weight, minlength=len(centre)).astype(float)
-    return Modes(centre, weight, found.sample, found.weight, found.effective)
+    weight = np.array([found.weight[nearest == mode].sum() for mode in range(len(centre))])
+    return Modes(centre, weight, found.sample, found.weight, found.effective, proposal)
 
 
-def _process_peaks(model: JointModel) -> list[dict[str, float]]:
-    """The modes of one process by itself, best first."""
+def _process_peaks(model: JointModel) -> list[tuple[float, dict[str, float]]]:
+    """The modes of one process by itself with their heights, best first."""
     target = _Unbounded(model)
     found = _distinct_peaks(target, _starts(model, model.data[0]))
-    return [dict(zip(model.parameters, target.inside(peak).tolist(), strict=True)) for _, peak, _ in found]
+    return [(top, dict(zip(model.parameters, target.inside(peak).tolist(), strict=True))) for top, peak, _ in found]
 
 
 def _distinct_peaks(target: _Unbounded, starts: list[dict[str, float]]) -> list[tuple[float, Array, Array]]:
@@ -101,6 +110,10 @@ def _distinct_peaks(target: _Unbounded, starts: list[dict[str, float]]) -> list[
         known = any(_close(peak, other, scale) for _, other, scale in found)
         if np.isfinite(height) and not known:
             found.append((height, peak, transform))
+    if not found:
+        raise InputError(
+            "no values of the parameters have a finite posterior density: priors and data exclude each other"
+        )
     best = max(height for height, _, _ in found)
     return sorted((mode for mode in found if mode[0] > best - _DEPTH), key=lambda mode: -mode[0])
 
@@ -132,6 +145,7 @@ def _profile_peaks(model: JointModel, one: Measurements, mechanism: Mechanism) -
     turn = float(mechanism.turning_point(larmor)[0])
     branches = [float(tau) for tau in mechanism.correlation_times(np.exp(one.value[middle]), larmor)]
     logs = [np.log(turn if np.isnan(tau) else tau) for tau in branches]
+    target = _Unbounded(model)
     energy = np.linspace(0.01, 1.99, _ENERGIES)
     starts = []
     for log_tau in logs:
@@ -142,12 +156,14 @@ def _profile_peaks(model: JointModel, one: Measurements, mechanism: Mechanism) -
         theta = np.tile([prior.centre for prior in model.priors.values()], (grid_energy.size, 1))
         theta[:, model.parameters.index(f"{name}.activation_energy")] = grid_energy.ravel()
         theta[:, model.parameters.index(f"{name}.log10_tau0")] = log10_tau0.ravel()
-        height = model(theta).reshape(grid_energy.shape)
-        best = height.argmax(axis=1)
-        profile = height.max(axis=1)
-        padded = np.concatenate([[-np.inf], profile, [-np.inf]])
-        for k in np.flatnonzero((profile >= padded[:-2]) & (profile > padded[2:])):
-            starts.append((profile[k], energy[k], log10_tau0[k, best[k]]))
+        # A peak of either density: one that leans on a bound shows in the unbounded one alone, and one beside a
+        # bound in the other.
+        for height in (model(theta), target(target.outside(theta))):
+            surface = height.reshape(grid_energy.shape)
+            best, profile = surface.argmax(axis=1), surface.max(axis=1)
+            padded = np.concatenate([[-np.inf], profile, [-np.inf]])
+            for k in np.flatnonzero((profile >= padded[:-2]) & (profile > padded[2:])):
+                starts.append((profile[k], energy[k], log10_tau0[k, best[k]]))
     starts = sorted(starts, reverse=True)[:_MOST_STARTS]
     return [{f"{name}.activation_energy": float(e), f"{name}.log10_tau0": float(t)} for _, e, t in starts]
 

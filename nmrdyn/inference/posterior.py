@@ -10,8 +10,8 @@ from platform import python_version
 
 import xarray as xr
 
-from nmrdyn.inference.diagnostics import Diagnostics, converged
-from nmrdyn.inference.findings import MISFIT_LEVEL, Finding
+from nmrdyn.inference.diagnostics import LEAST_ESS, LEAST_LENGTH, MOST_R_HAT, Diagnostics, converged
+from nmrdyn.inference.findings import LAW_LEVEL, Finding
 from nmrdyn.inference.model import UNITS, JointModel
 from nmrdyn.inference.modes import Modes
 from nmrdyn.inference.predictive import Branches, Prediction
@@ -75,11 +75,12 @@ def assemble(outcome: Outcome) -> xr.DataTree:
             "kind": process.datum,
             "nucleus": process.data.attrs.get("nucleus", ""),
             "mechanism": repr(process.mechanism),
+            "convention": process.mechanism.convention if isinstance(process.mechanism, Conductivity) else "",
             "recovery": repr(process.recovery) if process.recovery else process.data.attrs.get("model", ""),
             "law": repr(process.law),
             "probe": process.probe or "",
             "branch": outcome.branch[process.name].overall if process.name in outcome.branch else {},
-            "misfit": {"chi2": misfit.chi2, "dof": misfit.dof, "p": misfit.p, "level": MISFIT_LEVEL},
+            "misfit": {"chi2": misfit.chi2, "dof": misfit.dof, "p": misfit.p, "level": LAW_LEVEL},
             "diagnostics": {
                 "ess": float(check.ess[columns].min()),
                 "r_hat": float(check.r_hat[columns].max()),
@@ -103,6 +104,7 @@ def assemble(outcome: Outcome) -> xr.DataTree:
         "nmrdyn_version": __version__,
         "seed": outcome.seed,
         "passed": int(outcome.passed),
+        "needed": json.dumps({"r_hat": MOST_R_HAT, "ess": LEAST_ESS, "length": LEAST_LENGTH}),
         "processes": json.dumps(described),
         "priors": json.dumps({name: repr(prior) for name, prior in model.priors.items()}),
         "probes": json.dumps({name: repr(probe) for name, probe in model.probes.items()}),

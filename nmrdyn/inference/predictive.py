@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import xarray as xr
-from scipy.stats import chi2
 
 from nmrdyn.inference.model import JointModel, Measurements
 from nmrdyn.inference.process import Conductivity
@@ -15,6 +14,7 @@ from nmrdyn.motion.mechanism import Mechanism
 from nmrdyn.schema import Array
 
 _PREDICTIVE_DRAWS = 500
+_NULL_DRAWS = 4000
 _CURVE_POINTS = 60
 _QUANTILES = (0.025, 0.16, 0.5, 0.84, 0.975)
 _CURVE_UNITS = {"t1": "s", "tau_c": "s", "conductivity": "S/m"}
@@ -22,7 +22,10 @@ _CURVE_UNITS = {"t1": "s", "tau_c": "s", "conductivity": "S/m"}
 
 @dataclass(frozen=True)
 class Misfit:
-    """Chi-square of the best draw against noise and temperature error, its degrees of freedom and p-value."""
+    """Chi-square of the best draw against noise and temperature error, its degrees of freedom and p-value.
+
+    With 0 degrees of freedom there was nothing to test, and `p` is NaN.
+    """
 
     chi2: float
     dof: int
@@ -46,17 +49,53 @@ def predict(model: JointModel, chains: Chains, rng: np.random.Generator) -> Pred
     error = rng.standard_normal((len(theta), model.n_runs, 1))
     noise = stderr * rng.standard_t(dof, size=stderr.shape)
     replicated = model.predict(theta, error)[..., 0] + noise
-    squares = residual**2 / (stderr**2 + slope**2)
     misfits, start = [], 0
     for one in model.data:
         part = slice(start, start + one.value.size)
         start += one.value.size
-        best = float(squares[:, part].sum(axis=1).min())
-        free = len(one.process.law.parameters)
-        left = one.value.size - free
-        p = float(chi2.sf(best, left)) if left > 0 else np.nan
-        misfits.append(Misfit(best, left, p))
+        errors = _Errors(residual[:, part], slope[:, part], stderr[:, part], dof[part])
+        misfits.append(_misfit(model, one, theta, errors, rng))
     return Prediction(replicated, misfits)
+
+
+@dataclass(frozen=True)
+class _Errors:
+    """Residuals of one process, their slopes with the temperature error, standard errors (draw, row); dof (row)."""
+
+    residual: Array
+    slope: Array
+    stderr: Array
+    dof: Array
+
+
+def _misfit(model: JointModel, one: Measurements, theta: Array, errors: _Errors, rng: np.random.Generator) -> Misfit:
+    """Chi-square of the best draw, and how often a law that holds would do worse.
+
+    Errors that were scaled by few residuals have a Student-t's tails, so that the null is simulated: errors of their
+    own distributions, less what the two parameters of the law take up.
+    """
+    variance = errors.stderr**2 + errors.slope**2
+    squares = (errors.residual**2 / variance).sum(axis=1)
+    best = int(np.argmin(squares))
+    left = one.value.size - 2
+    inferred = f"{one.process.name}.log10_noise" in model.priors
+    if inferred or np.unique(one.temperature).size <= 2:
+        return Misfit(float(squares[best]), 0, np.nan)
+    weight = 1 / np.sqrt(variance[best])
+    columns = []
+    for name in [f"{one.process.name}.activation_energy", *model.prefactors(one.process)]:
+        step = np.zeros(theta.shape[1])
+        step[model.parameters.index(name)] = 1e-4
+        ends = [
+            model.predict_process(one, theta[best : best + 1] + s * step, one.temperature[:, None]) for s in (-1, 1)
+        ]
+        columns.append((ends[1] - ends[0])[0, :, 0] * weight)
+    taken = np.linalg.qr(np.stack(columns, axis=1))[0]
+    shape = (_NULL_DRAWS, one.value.size)
+    null = errors.stderr[best] * rng.standard_t(errors.dof, shape) + errors.slope[best] * rng.standard_normal(shape)
+    null = null * weight
+    worse = np.sum((null - null @ taken @ taken.T) ** 2, axis=1) >= squares[best]
+    return Misfit(float(squares[best]), left, float((1 + worse.sum()) / (1 + _NULL_DRAWS)))
 
 
 @dataclass(frozen=True)

@@ -30,8 +30,8 @@ class Conductivity:
 class Probe:
     """A thermometer: the standard error of each temperature and of its calibration [K].
 
-    `same_runs` declares that processes at the same temperature were measured without changing it in between, so that
-    they share its error. Declared falsely, it makes differences look too certain.
+    `same_runs` declares that processes at the same temperature (within 0.5 K) were measured without changing it in
+    between, so that they share its error. Declared falsely, it makes differences look too certain.
     """
 
     name: str
@@ -40,6 +40,8 @@ class Probe:
     same_runs: bool = False
 
     def __post_init__(self) -> None:
+        if not self.name or "/" in self.name or "." in self.name:
+            raise InputError(f"probe: needed a name without '/' and '.', found {self.name!r}")
         if not (self.point >= 0 and self.offset >= 0):
             raise InputError(f"probe {self.name}: needed errors of 0 K or more, found {self.point} and {self.offset}")
 

@@ -64,6 +64,7 @@ def correlation_time(relaxation: xr.Dataset, mechanism: Mechanism) -> xr.Dataset
             "tau_c": (("experiment", "branch"), tau_c),
             "tau_c_stderr": (("experiment", "branch"), stderr),
             "feasible": ("experiment", feasible),
+            "near_minimum": ("experiment", near),
             "t1_minimum": ("experiment", t1_min),
             "reason": ("experiment", reason.astype(object)),
         },

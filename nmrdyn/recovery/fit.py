@@ -37,7 +37,8 @@ class TraceFit:
     reduced_chi2: float
     criterion: float
     curve: Array
-    reason: str = ""
+    scaled: bool
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,7 @@ def complete(relaxation: xr.Dataset) -> xr.Dataset:
     unknown = np.full(n, np.nan)
     given: dict[str, Any] = dict.fromkeys(_NUMBERS[2:], ("experiment", unknown)) | {
         "converged": ("experiment", np.isfinite(relaxation["t1"].values)),
+        "error_scaled": ("experiment", np.zeros(n, dtype=bool)),
         "rows_used": ("experiment", np.zeros(n, dtype=int)),
         "reason": ("experiment", np.full(n, "", dtype=object)),
         "model": ("experiment", np.full(n, "given", dtype=object)),
@@ -165,6 +167,8 @@ def _fit_trace(trace: xr.Dataset, model: RecoveryModel) -> TraceFit | FailedFit:
         return FailedFit(f"the {model.name} fit did not converge")
     if minus_lost > 0:
         return FailedFit("the signal falls with the delay: this is not a recovery")
+    if amplitude <= 0:
+        return FailedFit("the signal does not recover to a positive intensity")
     for name, value, low, high in zip(model.parameters, found.x, lower, upper, strict=True):
         if min(value - low, high - value) < 1e-4 * (high - low):
             what = (
@@ -186,7 +190,7 @@ def _fit_trace(trace: xr.Dataset, model: RecoveryModel) -> TraceFit | FailedFit:
     unscaled = np.linalg.pinv((jacobian / scale).T @ (jacobian / scale)) / np.outer(scale, scale)
 
     chi2 = float(residual @ residual)
-    variance, error_dof, reason = _error_scale(chi2, dof, noise_dof if measured else 0.0)
+    variance, error_dof, scaled, reason = _error_scale(chi2, dof, noise_dof if measured else 0.0)
     n = delay.size
     k = n_parameters + 1  # the noise variance counts
     correction = 2 * k * (k + 1) / (n - k - 1) if n > k + 1 else np.inf
@@ -200,18 +204,20 @@ def _fit_trace(trace: xr.Dataset, model: RecoveryModel) -> TraceFit | FailedFit:
         reduced_chi2=chi2 / dof if measured else np.nan,
         criterion=n * np.log(chi2) + 2 * k + correction,
         curve=np.where(used, full, np.nan),
+        scaled=scaled,
         reason=reason,
     )
 
 
-def _error_scale(chi2: float, dof: int, noise_dof: float) -> tuple[float, float, str]:
-    """Variance of the residuals in units of the measured noise, its degrees of freedom, and what was done."""
+def _error_scale(chi2: float, dof: int, noise_dof: float) -> tuple[float, float, bool, str]:
+    """Variance of the residuals in units of the measured noise, its dof, whether it is misfit, and what was done."""
     reduced = chi2 / dof
     if noise_dof == 0:
-        return reduced, dof, "noise was not measured: error from the residuals alone"
+        return reduced, dof, False, "noise was not measured: error from the residuals alone"
     if f_distribution.sf(reduced, dof, noise_dof) < MISFIT_LEVEL:
-        return reduced, dof, f"residuals are {np.sqrt(reduced):.1f} times the measured noise: error scaled by them"
-    return (noise_dof + chi2) / (noise_dof + dof), noise_dof + dof, ""
+        said = f"residuals are {np.sqrt(reduced):.1f} times the measured noise: error scaled by them"
+        return reduced, dof, True, said
+    return (noise_dof + chi2) / (noise_dof + dof), noise_dof + dof, False, ""
 
 
 def _assemble(
@@ -220,7 +226,7 @@ def _assemble(
     n, m = recovery.sizes["experiment"], len(candidates)
     values = {name: np.full(n, np.nan) for name in _NUMBERS}
     reason, chosen = np.full(n, "", dtype=object), np.full(n, "", dtype=object)
-    weights = np.zeros((n, m))
+    weights, scaled = np.zeros((n, m)), np.zeros(n, dtype=bool)
     curves = np.full(recovery["signal"].shape, np.nan)
     for i, fits in enumerate(rows):
         criteria = np.array([fit.criterion for fit in fits])
@@ -234,6 +240,7 @@ def _assemble(
         else:
             weights[i, best] = 1.0
         weights[i] /= weights[i].sum()
+        scaled[i] = fit.scaled
         t1, error = np.exp(fit.parameters[0]), np.sqrt(np.diag(fit.covariance))
         values["t1"][i], values["t1_stderr"][i], values["t1_dof"][i] = t1, t1 * error[0], fit.dof
         values["amplitude"][i], values["depth"][i] = fit.amplitude, fit.depth
@@ -246,6 +253,7 @@ def _assemble(
         {name: ("experiment", value) for name, value in values.items()}
         | {
             "converged": ("experiment", np.isfinite(values["t1"])),
+            "error_scaled": ("experiment", scaled),
             "rows_used": ("experiment", np.isfinite(recovery["signal"].values).sum(axis=1)),
             "reason": ("experiment", reason),
             "model": ("experiment", chosen),

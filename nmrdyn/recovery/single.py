@@ -16,7 +16,7 @@ class SingleExponential:
     """M(t) = amplitude (1 - depth exp(-t/T1)); three parameters.
 
     Exact for I = 1 and for any spin in the extreme narrowing limit or under a common spin temperature; for I = 3/2
-    on the slow flank it returns a T1 that is 17 to 21 % long (all levels saturated, total signal).
+    on the slow flank it returns a T1 that is 21 % long (all levels saturated, total signal, delays of 0.01 to 8 T1).
 
     Examples
     --------

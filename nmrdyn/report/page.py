@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 from nmrdyn import plot
 from nmrdyn.report.summary import verdict_lines
-from nmrdyn.schema import STAGES, ZERO_CELSIUS
+from nmrdyn.schema import ZERO_CELSIUS
 
 
 def render(posterior: xr.DataTree, comparison: xr.Dataset, summary: dict[str, Any]) -> str:
@@ -37,7 +37,7 @@ def render(posterior: xr.DataTree, comparison: xr.Dataset, summary: dict[str, An
         tables={name: _table(node) for name, node in posterior["processes"].children.items()},
         described=described,
         margin=1e3 * float(comparison.attrs["margin"]),
-        stages=STAGES,
+        needed=json.loads(posterior.attrs["needed"]),
     )
 
 

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from nmrdyn.compare import is_misfit
+
 _MOST_DRAWS = 4000
 # Warnings that put a barrier itself in doubt, and so stand beside it in the verdict.
 _DOUBTS = ("t1-below-minimum", "prior-conflict", "at-bound", "sigma-convention")
@@ -67,7 +69,7 @@ def _process(draws: xr.Dataset, name: str, entry: dict[str, Any]) -> dict[str, A
         "mechanism": entry["mechanism"],
         "recovery": entry["recovery"],
         "law": entry["law"],
-        "law_fits": not (entry["misfit"]["dof"] > 0 and entry["misfit"]["p"] < entry["misfit"]["level"]),
+        "law_fits": not is_misfit(entry),
         "misfit": _plain(entry["misfit"]),
         "activation_energy_eV": _moments(draws[f"{name}.activation_energy"].values.ravel()),
         "log10_tau0_s": _moments(draws[tau0].values.ravel()) if tau0 in draws else None,

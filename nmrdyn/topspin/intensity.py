@@ -57,8 +57,10 @@ def shared_line_shape(rows: ComplexArray, delay: Array, *, whole: ComplexArray |
     Raises
     ------
     InputError
-        Where all rows are zero.
+        For fewer than two rows, or where all are zero.
     """
+    if len(rows) < 2:
+        raise InputError(f"needed at least two recorded rows, found {len(rows)}")
     whole = rows if whole is None else whole
     clean = _signal_free(whole[:, whole.shape[1] // 2 :])
     variance = _point_variance(whole, clean)

@@ -131,9 +131,9 @@ def read_topspin(
     if kind is not None and kind not in RECOVERY_KINDS:
         raise InputError(f"kind: needed one of {', '.join(RECOVERY_KINDS)}, found {kind!r}")
     expnos = [_load(expno, root, region, kind) for expno in find_expnos(root)]
-    expnos = _of_nucleus(expnos, nucleus, root)
-    chosen = [one for one in expnos if one.kind in RECOVERY_KINDS or (one.problem and one.kind == "unknown")]
-    left_out = {one.name: one.kind for one in expnos if one not in chosen}
+    wanted = _of_nucleus(expnos, nucleus, root)
+    chosen = [one for one in wanted if one.kind in RECOVERY_KINDS or (one.problem and one.kind == "unknown")]
+    left_out = {one.name: f"{one.nucleus} {one.kind}".strip() for one in expnos if one not in chosen}
     if not any(one.intensities is not None for one in chosen):
         problems = "; ".join(one.problem or f"{one.name}: is {one.kind}" for one in expnos[:3])
         raise InputError(f"{root}: needed a saturation or inversion recovery, found none ({problems})")
@@ -144,8 +144,9 @@ def _of_nucleus(expnos: list[_Expno], nucleus: str | None, root: Path) -> list[_
     present = sorted({one.nucleus for one in expnos if one.nucleus and one.kind in RECOVERY_KINDS})
     if nucleus is not None:
         wanted = Isotope.get(nucleus).name
-        kept = [one for one in expnos if one.nucleus == wanted]
-        if not kept:
+        # One whose parameters cannot be read may be of any nucleus: it stays, as a row with its reason.
+        kept = [one for one in expnos if one.nucleus in (wanted, "")]
+        if wanted not in {one.nucleus for one in kept}:
             raise InputError(f"{root}: needed {wanted}, found {', '.join(present) or 'no recovery'} (NUC1 in acqus)")
         return kept
     if len(present) > 1:
@@ -160,7 +161,10 @@ def _load(expno: Path, root: Path, region: tuple[float, float] | None, kind: str
     try:
         acqus = read_parameters(expno / "acqus")
         one.nucleus = _nucleus(acqus)
-        one.larmor_frequency = number(acqus, "SFO1", where=expno / "acqus") * 1e6
+        frequency = number(acqus, "SFO1", where=expno / "acqus")
+        if frequency <= 0:
+            raise InputError(f"{expno / 'acqus'}: needed SFO1 above 0 MHz, found {frequency:g}")
+        one.larmor_frequency = frequency * 1e6
         one.pulse_program = str(acqus.get("PULPROG", "")).strip("<>")
         one.temperature = temperature(acqus)
         if np.isnan(one.temperature):
@@ -247,7 +251,7 @@ def _assemble(expnos: list[_Expno], root: Path, left_out: dict[str, str]) -> xr.
     sources = [
         file
         for one in expnos
-        for file in (one.path / part for part in ("acqus", "acqu2s", "vdlist", "ser"))
+        for file in (one.path / part for part in ("acqus", "acqu2s", "vdlist", "ser", "pulseprogram"))
         if file.is_file()
     ]
     recovery = xr.Dataset(
