@@ -24,7 +24,8 @@ _CURVE_UNITS = {"t1": "s", "tau_c": "s", "conductivity": "S/m"}
 class Misfit:
     """Chi-square of the best draw against noise and temperature error, its degrees of freedom and p-value.
 
-    With 0 degrees of freedom there was nothing to test, and `p` is NaN.
+    With 0 degrees of freedom there was nothing to test, and `p` is NaN; else it is at least 1 in 4,001, the number of
+    simulated nulls and one.
     """
 
     chi2: float
