@@ -133,14 +133,9 @@ def _fit_trace(trace: xr.Dataset, model: RecoveryModel) -> TraceFit | FailedFit:
     noise_dof = float(trace["noise_dof"])
     n_parameters = len(model.parameters) + 2
     dof = delay.size - n_parameters
-    if dof < 1:
-        return FailedFit(f"needed at least {n_parameters + 1} rows for a {model.name} exponential, found {delay.size}")
-    if np.unique(delay).size < n_parameters:
-        return FailedFit(f"needed at least {n_parameters} different delays, found {np.unique(delay).size}")
-    if np.any(delay < 0) or not np.any(delay > 0):
-        return FailedFit("needed delays of 0 s or more, found others")
-    if np.ptp(signal) == 0:
-        return FailedFit("the signal is the same at all delays: nothing recovers")
+    unusable = _unusable(delay, signal, model, n_parameters)
+    if unusable:
+        return FailedFit(unusable)
     measured = bool(np.all(np.isfinite(noise) & (noise > 0)))
     weight = 1 / noise if measured else np.ones_like(signal) / np.std(signal)
 
@@ -163,20 +158,10 @@ def _fit_trace(trace: xr.Dataset, model: RecoveryModel) -> TraceFit | FailedFit:
         lambda p: project(p)[0], start, bounds=(lower, upper), jac="3-point", xtol=1e-12, ftol=1e-12, gtol=1e-12
     )
     residual, (amplitude, minus_lost) = project(found.x)
-    if not found.success:
-        return FailedFit(f"the {model.name} fit did not converge")
-    if minus_lost > 0:
-        return FailedFit("the signal falls with the delay: this is not a recovery")
-    if amplitude <= 0:
-        return FailedFit("the signal does not recover to a positive intensity")
-    for name, value, low, high in zip(model.parameters, found.x, lower, upper, strict=True):
-        if min(value - low, high - value) < 1e-4 * (high - low):
-            what = (
-                "T1 is not within a factor of 30 of the delays"
-                if name == "t1"
-                else f"{name} is at its bound, {value:.2g}"
-            )
-            return FailedFit(f"{what}: the delays do not determine it")
+    undetermined = "" if found.success else f"the {model.name} fit did not converge"
+    undetermined = undetermined or _undetermined(model, found.x, (lower, upper), amplitude, minus_lost)
+    if undetermined:
+        return FailedFit(undetermined)
 
     def curve(parameters: Array) -> Array:
         decay = model.decay(delay, np.exp(parameters[0]), *parameters[1:])
@@ -207,6 +192,35 @@ def _fit_trace(trace: xr.Dataset, model: RecoveryModel) -> TraceFit | FailedFit:
         scaled=scaled,
         reason=reason,
     )
+
+
+def _unusable(delay: Array, signal: Array, model: RecoveryModel, n_parameters: int) -> str:
+    """Why a trace cannot be fitted at all, or ""."""
+    if delay.size <= n_parameters:
+        return f"needed at least {n_parameters + 1} rows for a {model.name} exponential, found {delay.size}"
+    if np.unique(delay).size < n_parameters:
+        return f"needed at least {n_parameters} different delays, found {np.unique(delay).size}"
+    if np.any(delay < 0) or not np.any(delay > 0):
+        return "needed delays of 0 s or more, found others"
+    if np.ptp(signal) == 0:
+        return "the signal is the same at all delays: nothing recovers"
+    return ""
+
+
+def _undetermined(
+    model: RecoveryModel, best: Array, bounds: tuple[Array, Array], amplitude: float, minus_lost: float
+) -> str:
+    """Why the best fit is no T1, or ""."""
+    if minus_lost > 0:
+        return "the signal falls with the delay: this is not a recovery"
+    if amplitude <= 0:
+        return "the signal does not recover to a positive intensity"
+    for name, value, low, high in zip(model.parameters, best, *bounds, strict=True):
+        if min(value - low, high - value) < 1e-4 * (high - low):
+            bound = f"{name} is at its bound, {value:.2g}"
+            what = "T1 is not within a factor of 30 of the delays" if name == "t1" else bound
+            return f"{what}: the delays do not determine it"
+    return ""
 
 
 def _error_scale(chi2: float, dof: int, noise_dof: float) -> tuple[float, float, bool, str]:
