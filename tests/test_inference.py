@@ -383,7 +383,7 @@ def test_branches_weigh_as_on_a_dense_grid(case):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("case", ["slow or fast", "two temperatures", "at the minimum"])
+@pytest.mark.parametrize("case", ["two temperatures", "at the minimum"])
 def test_draws_of_a_weak_study_are_those_of_a_dense_grid(case):
     process, (theta, weight) = weak_hop(*WEAK[case])
     posterior = nd.infer([process], seed=1, probes=[nd.Probe(name="oven")])

@@ -21,7 +21,7 @@ def simulate(truth: RelaxationTruth | ConductivityTruth, *, seed: int) -> xr.Dat
     >>> truth = ConductivityTruth(activation_energy=0.552, conductivity=1e-2, reference_temperature=333.15,
     ...     temperature=[288.15, 333.15], relative_error=0.0)
     >>> simulate(truth, seed=1).conductivity.values.round(5)
-    array([0.00058, 0.01   ])
+    array([0.00057, 0.01   ])
     """
     rng = np.random.default_rng(seed)
     temperature = np.asarray(truth.temperature, dtype=float)
