@@ -20,7 +20,6 @@ class RecoveryModel(Protocol):
     parameters: ClassVar[tuple[str, ...]]
     start: ClassVar[dict[str, tuple[float, ...]]]
     bounds: ClassVar[dict[str, tuple[float, float]]]
-    meaning: ClassVar[str]
 
     def decay(self, delay: Array, *parameters: npt.ArrayLike) -> Array:
         """What is left to recover after `delay` [s], given the `parameters` in their order."""

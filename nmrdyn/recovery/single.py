@@ -28,7 +28,6 @@ class SingleExponential:
     parameters: ClassVar[tuple[str, ...]] = ("t1",)
     start: ClassVar[dict[str, tuple[float, ...]]] = {}
     bounds: ClassVar[dict[str, tuple[float, float]]] = {}
-    meaning: ClassVar[str] = "T1 of a single exponential"
 
     def decay(self, delay: Array, *parameters: npt.ArrayLike) -> Array:
         (t1,) = parameters

@@ -32,7 +32,6 @@ class StretchedExponential:
     parameters: ClassVar[tuple[str, ...]] = ("t1", "beta")
     start: ClassVar[dict[str, tuple[float, ...]]] = {"beta": (1.0, 0.8, 0.6, 0.4)}
     bounds: ClassVar[dict[str, tuple[float, float]]] = {"beta": (0.1, 2.0)}
-    meaning: ClassVar[str] = "T1* of a stretched exponential"
 
     def decay(self, delay: Array, *parameters: npt.ArrayLike) -> Array:
         t1, beta = parameters
