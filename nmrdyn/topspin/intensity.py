@@ -18,7 +18,7 @@ _LEAST_DOF = 40
 
 @dataclass(frozen=True)
 class Intensities:
-    """`values (row)` and their standard error (both real), the degrees of freedom of the noise, and the crop.
+    """`values (row)` and their standard error (both real), and the degrees of freedom of the noise.
 
     `second_component` is the second singular value over the first where it exceeds noise, else 0: rows that do not
     share one line shape (a line that drifts or broadens, a second site). A weak second site stays unseen.
@@ -27,7 +27,6 @@ class Intensities:
     values: Array
     stderr: Array
     noise_dof: float
-    points: int
     second_component: float
 
 
@@ -86,7 +85,7 @@ def shared_line_shape(rows: ComplexArray, delay: Array, *, whole: ComplexArray |
     # The largest second singular value that noise alone makes, with room for its scatter.
     noise_energy = 1.3 * 2 * variance * (np.sqrt(len(rows)) + np.sqrt(points)) ** 2
     second = float(np.sqrt(energy[-2] / energy[-1])) if len(rows) > 1 and energy[-2] > noise_energy else 0.0
-    return Intensities(values, np.sqrt(measured * (1 + carried)), dof, points, second)
+    return Intensities(values, np.sqrt(measured * (1 + carried)), dof, second)
 
 
 def _falls(values: Array, delay: Array) -> bool:
