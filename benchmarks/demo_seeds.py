@@ -12,7 +12,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from nmrdyn.simulate.example import example_study, example_truths
-from nmrdyn.study import run
+from nmrdyn.study.run import run
 
 FOLDERS = {"23Na hop": "23Na", "BH4 rotation": "11B", "conductivity": "eis"}
 

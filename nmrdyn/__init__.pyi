@@ -8,10 +8,17 @@ from .inference.process import Conductivity as Conductivity
 from .inference.process import Probe as Probe
 from .inference.process import Process as Process
 from .isotopes import Isotope as Isotope
+from .motion.background import Background as Background
 from .motion.correlation_time import correlation_time as correlation_time
+from .motion.dipolar import Dipolar as Dipolar
+from .motion.mechanism import MechanismSum as MechanismSum
 from .motion.quadrupolar import BPP as BPP
 from .motion.spectral_density import Debye as Debye
+from .recovery.exponentials import BiExponential as BiExponential
+from .recovery.exponentials import TriExponential as TriExponential
 from .recovery.fit import fit_recovery as fit_recovery
+from .recovery.populations import PopulationRecovery as PopulationRecovery
+from .recovery.progressive import ProgressiveSaturation as ProgressiveSaturation
 from .recovery.single import SingleExponential as SingleExponential
 from .recovery.stretched import StretchedExponential as StretchedExponential
 from .report.write import report as report
@@ -20,7 +27,7 @@ from .simulate.folder import simulate_folder as simulate_folder
 from .simulate.simulate import simulate as simulate
 from .simulate.truth import ConductivityTruth as ConductivityTruth
 from .simulate.truth import RelaxationTruth as RelaxationTruth
-from .study import run as run
+from .study.run import run as run
 from .thermal import Arrhenius as Arrhenius
 from .topspin.read import read_topspin as read_topspin
 from .topspin.read import scan as scan

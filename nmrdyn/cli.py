@@ -47,7 +47,9 @@ def _parser() -> argparse.ArgumentParser:
 
     t1 = commands.add_parser("t1", help="T1 of every recovery in a TopSpin folder")
     t1.add_argument("folder", type=Path)
-    t1.add_argument("--model", default="auto", help="auto (default), single or stretched")
+    t1.add_argument("--model", default="auto", help="auto (default), single, stretched, bi, tri or populations")
+    t1.add_argument("--initial", metavar="all_sat", help="populations: what was done to which levels")
+    t1.add_argument("--observed", metavar="total", help="populations: which line is observed")
     t1.add_argument("--nucleus", help="which nucleus, where the folder holds several")
     t1.add_argument("--region", type=float, nargs=2, metavar=("LOW", "HIGH"), help="one line only, Hz from the carrier")
     t1.add_argument("--json", action="store_true", help="print JSON")
@@ -57,6 +59,13 @@ def _parser() -> argparse.ArgumentParser:
     for name, example in (("nucleus", "11B"), ("cq", "0.1MHz"), ("larmor", "160.49MHz"), ("t1", "61.1s")):
         tau.add_argument(f"--{name}", required=True, metavar=example)
     tau.add_argument("--eta", required=True, type=float, metavar="0.4")
+    tau.add_argument(
+        "--dipolar",
+        action="append",
+        default=[],
+        metavar="1H:1.20A:4",
+        help="dipolar relaxation by partners as well: isotope, distance and their number; may be repeated",
+    )
     tau.add_argument("--json", action="store_true", help="print JSON")
     tau.set_defaults(command=_tau)
 
@@ -96,13 +105,18 @@ def _scan(options: argparse.Namespace) -> None:
 
 
 def _t1(options: argparse.Namespace) -> None:
+    from nmrdyn.findings import attached
     from nmrdyn.recovery.fit import fit_recovery
     from nmrdyn.topspin.read import read_topspin
 
     region = tuple(options.region) if options.region else None
     recovery = read_topspin(options.folder, nucleus=options.nucleus, region=region)
-    relaxation = fit_recovery(recovery, options.model)
-    notes = json.loads(recovery.attrs["notes"])
+    relaxation = fit_recovery(recovery, _model(options, recovery.attrs["nucleus"]))
+    remarks = json.loads(recovery.attrs["notes"])
+    for finding in attached(relaxation):
+        if finding.code not in ("no-t1", "recovery-misfit"):  # these are reasons of their own
+            for name in finding.where.split(", "):
+                remarks.setdefault(name, []).append(finding.text)
     entries = []
     for i, name in enumerate(relaxation["experiment"].values):
         one = relaxation.isel(experiment=i)
@@ -122,7 +136,17 @@ def _t1(options: argparse.Namespace) -> None:
                 "rows_planned": int(one["rows_planned"]),
                 "converged": bool(one["converged"]),
                 "reason": one["reason"].item(),
-                "warnings": notes.get(str(name), []),
+                "warnings": remarks.get(str(name), []),
+                "t1_meaning": one["t1_meaning"].item(),
+                "t1_mean_s": float(one["t1_mean"]),
+                "components": [
+                    {"t1_s": float(time), "fraction": float(fraction)}
+                    for time, fraction in zip(one["component_t1"], one["component_fraction"], strict=True)
+                    if math.isfinite(time)
+                ],
+                "model_weights": dict(
+                    zip(map(str, relaxation["candidate"].values), map(float, one["model_weight"]), strict=True)
+                ),
             }
         )
     if options.json:
@@ -143,28 +167,80 @@ def _t1(options: argparse.Namespace) -> None:
         for entry in entries
     ]
     _print_table(["expno", "T/K", "model", "T1/s", "beta", "depth", "chi2_red", "rows", "remarks"], rows)
+    for finding in attached(relaxation):
+        if finding.code not in ("no-t1", "recovery-misfit"):
+            print(f"{finding.where}: {finding.text} [{finding.code}]")
+
+
+def _model(options: argparse.Namespace, nucleus: str) -> Any:
+    """A recovery model or its name; populations from the spin and what was said of them."""
+    from nmrdyn.isotopes import Isotope
+    from nmrdyn.recovery.populations import PopulationRecovery
+    from nmrdyn.schema import InputError
+
+    said = {name: getattr(options, name) for name in ("initial", "observed") if getattr(options, name) is not None}
+    if options.model != "populations":
+        if said:
+            raise InputError(f"--{next(iter(said))}: needed --model populations, found --model {options.model}")
+        return options.model
+    missing = " and ".join(f"--{name}" for name in ("initial", "observed") if name not in said)
+    if missing:
+        raise InputError(f"--model populations: needed {missing}, found neither a rule nor a default for it")
+    return PopulationRecovery(spin=Isotope.get(nucleus).spin, interaction="quad", **said)
 
 
 def _tau(options: argparse.Namespace) -> None:
+    from nmrdyn.motion.mechanism import MechanismSum
     from nmrdyn.motion.quadrupolar import BPP
     from nmrdyn.units import parse
 
-    mechanism = BPP(
+    bpp = BPP(
         nucleus=options.nucleus, cq=parse(options.cq, "frequency", name="--cq", exact=True).value, eta=options.eta
     )
+    mechanism = MechanismSum((bpp, *(_dipolar(options.nucleus, text) for text in options.dipolar)))
     larmor = parse(options.larmor, "frequency", name="--larmor", positive=True, exact=True).value
     t1 = parse(options.t1, "time", name="--t1", positive=True, exact=True).value
-    fast, slow = (float(value) for value in mechanism.correlation_times(t1, larmor))
     minimum = float(mechanism.t1_minimum(larmor))
+    branches = dict(zip(("fast", "slow"), map(float, mechanism.correlation_times(t1, larmor)), strict=True))
+    shares = {
+        branch: {label: float(share) for label, share in mechanism.shares(tau, larmor).items()}
+        for branch, tau in branches.items()
+    }
     if options.json:
-        _print_json({"tau_c_fast_s": fast, "tau_c_slow_s": slow, "t1_minimum_s": minimum, "feasible": t1 >= minimum})
+        times = {f"tau_c_{branch}_s": tau for branch, tau in branches.items()}
+        _print_json(times | {"t1_minimum_s": minimum, "feasible": t1 >= minimum, "shares": shares})
         return
     print(f"T1 minimum   {minimum:.4g} s")
     if t1 < minimum:
         needed = float(mechanism.coupling_needed(t1, larmor))
         print(f"no solution: T1 {t1:.4g} s is shorter; C_Q would have to be at least {needed / 1e6:.4g} MHz")
-    else:
-        print(f"tau_c fast   {fast:.4g} s\ntau_c slow   {slow:.4g} s")
+        return
+    for branch, tau in branches.items():
+        print(f"tau_c {branch}   {tau:.4g} s")
+        if options.dipolar:
+            quadrupolar = shares[branch].pop(bpp.label)
+            parts = ", ".join(
+                f"{label} {100 * share:.1f} % ({share / quadrupolar:.2f} times quadrupolar)"
+                for label, share in shares[branch].items()
+            )
+            print(f"  1/T1 is quadrupolar {100 * quadrupolar:.1f} %, {parts}")
+
+
+def _dipolar(nucleus: str, text: str) -> Any:
+    """A dipolar mechanism from "1H:1.20A:4"."""
+    from nmrdyn.motion.dipolar import Dipolar
+    from nmrdyn.schema import InputError
+    from nmrdyn.units import parse
+
+    parts = text.split(":")
+    if len(parts) not in (2, 3) or (len(parts) == 3 and not parts[2].isdigit()):
+        raise InputError(f"--dipolar: needed isotope:distance:count such as 1H:1.20A:4, found {text!r}")
+    return Dipolar(
+        nucleus=nucleus,
+        partner=parts[0],
+        distance=parse(parts[1], "length", name="--dipolar", positive=True, exact=True).value,
+        count=int(parts[2]) if len(parts) == 3 else 1,
+    )
 
 
 def _run(options: argparse.Namespace) -> None:
@@ -181,7 +257,7 @@ def _demo(options: argparse.Namespace) -> None:
 
 def _finish(study: Path, out: Path) -> None:
     from nmrdyn.report.summary import verdict_lines
-    from nmrdyn.study import run
+    from nmrdyn.study.run import run
 
     run(study, out, progress=sys.stderr.isatty())
     summary = json.loads((out / "summary.json").read_text(encoding="utf-8"))

@@ -50,6 +50,7 @@ class Stage:
 _E = ("experiment",)
 _EI = ("experiment", "increment")
 _EB = ("experiment", "branch")
+_EC = ("experiment", "component")
 _PS = ("process", "sample")
 _DS = ("pair", "sample")
 
@@ -87,8 +88,16 @@ STAGES: dict[str, Stage] = {
         },
         optional={
             "t1_dof": Variable(_E, "", "degrees of freedom of the standard error"),
+            "t1_mean": Variable(_E, "s", "mean recovery time (area under the decay)"),
+            "t1_meaning": Variable(_E, "", "which T1 the model gives"),
             "beta": Variable(_E, "", "stretching exponent"),
             "beta_stderr": Variable(_E, "", "standard error of the stretching exponent"),
+            "ratio": Variable(_E, "", "ratio of the times of two exponentials, or W1/W2 of populations"),
+            "ratio_stderr": Variable(_E, "", "standard error of the ratio"),
+            "component_t1": Variable(_EC, "s", "time of an exponential, longest first"),
+            "component_t1_stderr": Variable(_EC, "s", "standard error of the time of an exponential"),
+            "component_fraction": Variable(_EC, "", "fraction of an exponential"),
+            "component_fraction_stderr": Variable(_EC, "", "standard error of the fraction of an exponential"),
             "amplitude": Variable(_E, "1", "intensity at full recovery"),
             "depth": Variable(_E, "", "depth (1 saturated, 2 inverted)"),
             "reduced_chi2": Variable(_E, "", "reduced chi-square against the measured noise"),
@@ -112,7 +121,10 @@ STAGES: dict[str, Stage] = {
         optional={
             "branch_probability": Variable(_EB, "", "posterior probability of the branch"),
             "near_minimum": Variable(_E, "", "T1 is within three standard errors of its minimum"),
+            "t1": Variable(_E, "s", "T1"),
             "t1_minimum": Variable(_E, "s", "shortest T1 the mechanism allows"),
+            "rate_share": Variable((*_EB, "part"), "", "share of a mechanism in 1/T1"),
+            "model": Variable(_E, "", "recovery model"),
             "reason": Variable(_E, "", "why a value is missing"),
         },
         coords=_SPECTROMETER,

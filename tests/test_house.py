@@ -15,12 +15,16 @@ ROOT = Path(nd.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
 
 # What each room may know beside itself. Physics and statistics flow one way; only study and cli know them all.
-BOTTOM = {"schema", "units", "isotopes"}
+BOTTOM = {"schema", "units", "isotopes", "findings"}
 MAY_IMPORT = {
     "schema": set(),
     "units": {"schema"},
     "isotopes": {"schema", "units"},
+    "findings": set(),
+    "efg": BOTTOM,
     "thermal": BOTTOM,
+    "thermometers": BOTTOM,
+    "transport": BOTTOM,
     "topspin": BOTTOM,
     "recovery": BOTTOM,
     "motion": BOTTOM,
@@ -59,7 +63,7 @@ ONLY_IN = {
     "corner": ["plot.py"],
     "jinja2": ["report/"],
     "argparse": ["cli.py"],
-    "tomllib": ["study.py", "simulate/example.py"],
+    "tomllib": ["study/", "simulate/example.py"],
 }
 
 

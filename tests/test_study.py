@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import nmrdyn as nd
-from nmrdyn.study import read_study
+from nmrdyn.study.read import read_study
 
 STUDY = """
 [study]
@@ -176,7 +176,17 @@ BROKEN = {
     "nucleus without a mass": ('nucleus = "23Na"', "nucleus = 23", ["Na hop", "nucleus", "23"]),
     "unknown recovery": ('"single"', '"singel"', ["Na hop", "recovery", "single", "'singel'"]),
     "no recovery": ('recovery = "single"\n', "", ["Na hop", "recovery", "single"]),
-    "recovery as a table": ('"single"', '{ model = "single" }', ["Na hop", "recovery", "single"]),
+    "unknown recovery in a table": ('"single"', '{ model = "singel" }', ["Na hop", "recovery", "single", "'singel'"]),
+    "populations without a line": (
+        '"single"',
+        '{ model = "populations", initial = "all_sat" }',
+        ["Na hop", "populations", "needed observed"],
+    ),
+    "line that the spin does not have": (
+        '"single"',
+        '{ model = "populations", initial = "all_sat", observed = "st2_upper" }',
+        ["Na hop", "observed of spin 1.5", "st1_upper", "'st2_upper'"],
+    ),
     "unknown law": ('"arrhenius"', '"arhenius"', ["Na hop", "law", "arrhenius", "'arhenius'"]),
     "law as a list": ('"arrhenius"', '["arrhenius"]', ["Na hop", "law", "arrhenius"]),
     "unknown mechanism": ('"quadrupolar"', '"dipolarr"', ["Na hop", "mechanism", "quadrupolar", "'dipolarr'"]),

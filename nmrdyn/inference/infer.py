@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 import xarray as xr
 
-from nmrdyn.inference import findings
+from nmrdyn.findings import attach, attached
+from nmrdyn.inference import checks
 from nmrdyn.inference.diagnostics import converged, diagnose, modes_agree
 from nmrdyn.inference.model import JointModel, measurements
 from nmrdyn.inference.modes import find_modes
@@ -16,7 +17,9 @@ from nmrdyn.inference.predictive import Branches, branches, curves, predict
 from nmrdyn.inference.priors import Prior
 from nmrdyn.inference.process import Conductivity, Probe, Process
 from nmrdyn.inference.sampler import sample
+from nmrdyn.motion.checks import of_motion
 from nmrdyn.motion.correlation_time import BRANCHES, correlation_time
+from nmrdyn.motion.mechanism import Mechanism
 from nmrdyn.recovery.fit import complete, fit_recovery
 from nmrdyn.schema import InputError, stamp
 
@@ -98,12 +101,16 @@ def infer(
         name = one.process.name
         stages[name]["prediction"] = curves(model, one, chains)
         if name in branch:
-            stages[name]["motion"] = _with_branches(stages[name]["motion"], branch[name])
+            stages[name]["motion"] = _with_branches(one.process, stages[name], branch[name])
 
-    remarks = [*findings.of_sampling(check, chains, model, modes, agree=agree)]
+    remarks = [*checks.of_sampling(check, chains, model, modes, agree=agree)]
     for process, misfit in zip(processes, prediction.misfits, strict=True):
-        remarks += findings.of_process(process, stages[process.name], misfit, known.get(process.probe or ""))
-    remarks += [*findings.of_priors(model, chains), *findings.of_probes(model, known)]
+        remarks += checks.of_process(process, stages[process.name], misfit, known.get(process.probe or ""))
+    remarks += [
+        *checks.of_priors(model, chains),
+        *checks.of_prefactors(model, chains),
+        *checks.of_probes(model, known),
+    ]
     return assemble(Outcome(processes, seed, model, modes, chains, check, passed, prediction, branch, stages, remarks))
 
 
@@ -121,7 +128,11 @@ def _stages(process: Process, probe: Probe | None) -> dict[str, xr.Dataset]:
     return stages | {"motion": correlation_time(stages["relaxation"], process.mechanism)}
 
 
-def _with_branches(motion: xr.Dataset, branch: Branches) -> xr.Dataset:
+def _with_branches(process: Process, stages: dict[str, xr.Dataset], branch: Branches) -> xr.Dataset:
+    """Correlation times with the weights of their branches, and the remarks that follow from these."""
+    motion = stages["motion"]
     assert tuple(motion["branch"].values) == BRANCHES
+    assert isinstance(process.mechanism, Mechanism)
     probability = np.stack([1 - branch.slow, branch.slow], axis=-1)
-    return stamp(motion.assign(branch_probability=(("experiment", "branch"), probability)), "motion")
+    motion = stamp(motion.assign(branch_probability=(("experiment", "branch"), probability)), "motion")
+    return attach(motion, [*attached(stages["relaxation"]), *of_motion(motion, process.mechanism)])

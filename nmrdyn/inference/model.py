@@ -8,7 +8,7 @@ measured in the same runs share it. The offset of a probe is a parameter, so tha
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +16,7 @@ import xarray as xr
 
 from nmrdyn.inference.priors import Normal, Prior, Uniform
 from nmrdyn.inference.process import Conductivity, Probe, Process
-from nmrdyn.motion.mechanism import Mechanism
+from nmrdyn.motion.mechanism import Adjustable, Mechanism
 from nmrdyn.schema import Array, InputError
 
 _NODES, _WEIGHTS = np.polynomial.hermite.hermgauss(5)
@@ -36,12 +36,8 @@ UNITS = {
     "log10_tau0": "log10(s)",
     "log10_prefactor": "",
     "log10_noise": "",
-    "cq": "Hz",
-    "eta": "",
     "offset": "K",
 }
-_POSITIVE = ("cq",)
-_UNIT_INTERVAL = ("eta",)
 
 
 @dataclass(frozen=True)
@@ -100,6 +96,7 @@ class JointModel:
         self.data = list(data)
         self.probes = dict(probes)
         self.priors: dict[str, Prior] = {}
+        self._adjusted: dict[str, Adjustable] = {}
         for one in self.data:
             self._add_process(one, priors)
         used = dict.fromkeys(one.process.probe for one in self.data if one.process.probe)
@@ -125,12 +122,22 @@ class JointModel:
             names = list(process.law.parameters)
         for name in names:
             self.priors[f"{process.name}.{name}"] = CLASS_PRIORS[name]
-        for name in (*_POSITIVE, *_UNIT_INTERVAL):
+        for name, quantity in self._adjustable(process).items():
             said = f"{process.name}.{name}"
-            if said in priors and hasattr(process.mechanism, name):
+            if said in priors:
                 if priors[said].centre <= 0:
                     raise InputError(f"{said}: needed a prior about a positive value, found {priors[said]}")
                 self.priors[said] = priors[said]
+                self._adjusted[said] = quantity
+
+    @staticmethod
+    def _adjustable(process: Process) -> Mapping[str, Adjustable]:
+        """The quantities of its mechanism that may have priors."""
+        return process.mechanism.quantities if isinstance(process.mechanism, Mechanism) else {}
+
+    def unit(self, name: str) -> str:
+        """The unit of a sampled parameter, "" for none."""
+        return self._adjusted[name].unit if name in self._adjusted else UNITS[name.rsplit(".", 1)[1]]
 
     def _assign_runs(self) -> None:
         """Number the independent temperature errors; rows that share a run share one."""
@@ -176,11 +183,9 @@ class JointModel:
         for name, prior in self.priors.items():
             value = theta[:, self._column[name]]
             total += prior.log_density(value)
-            quantity = name.rsplit(".", 1)[1]
-            if quantity in _POSITIVE:
-                total[value <= 0] = -np.inf
-            elif quantity in _UNIT_INTERVAL:
-                total[(value < 0) | (value > 1)] = -np.inf
+            if name in self._adjusted:
+                low, high = self._adjusted[name].low, self._adjusted[name].high
+                total[(value < low) | (value > high)] = -np.inf
         return total
 
     def __call__(self, theta: Array) -> Array:
@@ -221,17 +226,17 @@ class JointModel:
             logarithm = np.log(10) * of("log10_prefactor") - process.law.exponent(kelvin, of("activation_energy"))
             return logarithm - np.log(kelvin) if process.mechanism.convention == "sigma_T" else logarithm
         tau = process.law.correlation_time(kelvin, **{name: of(name) for name in process.law.parameters})
-        return -np.log(self.mechanism_of(process, theta).rate(tau, one.larmor_frequency[:, None]))
+        return -np.log(self.mechanism_of(process, theta).at(kelvin).rate(tau, one.larmor_frequency[:, None]))
 
     def mechanism_of(self, process: Process, theta: Array) -> Mechanism:
         """The mechanism with its sampled parameters in place, shaped to broadcast over (walker, row, node)."""
         assert isinstance(process.mechanism, Mechanism)
         sampled = {
             name: self.column(theta, f"{process.name}.{name}")[:, None, None]
-            for name in (*_POSITIVE, *_UNIT_INTERVAL)
+            for name in process.mechanism.quantities
             if f"{process.name}.{name}" in self.priors
         }
-        return replace(process.mechanism, **sampled) if sampled else process.mechanism  # type: ignore[type-var]
+        return process.mechanism.with_values(**sampled) if sampled else process.mechanism
 
     def spread(self, theta: Array) -> tuple[Array, Array, Array]:
         """Value (row,), standard error (walker or 1, row) and degrees of freedom (row,) of all rows."""

@@ -142,8 +142,9 @@ def _profile_peaks(model: JointModel, one: Measurements, mechanism: Mechanism) -
     name = one.process.name
     middle = np.argsort(one.temperature)[one.temperature.size // 2]
     larmor = one.larmor_frequency[middle]
-    turn = float(mechanism.turning_point(larmor)[0])
-    branches = [float(tau) for tau in mechanism.correlation_times(np.exp(one.value[middle]), larmor)]
+    here = mechanism.at(one.temperature[middle])
+    turn = float(here.turning_point(larmor)[0])
+    branches = [float(tau) for tau in here.correlation_times(np.exp(one.value[middle]), larmor)]
     logs = [np.log(turn if np.isnan(tau) else tau) for tau in branches]
     target = _Unbounded(model)
     energy = np.linspace(0.01, 1.99, _ENERGIES)

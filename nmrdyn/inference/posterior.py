@@ -10,9 +10,10 @@ from platform import python_version
 
 import xarray as xr
 
+from nmrdyn.findings import Finding
+from nmrdyn.inference.checks import LAW_LEVEL
 from nmrdyn.inference.diagnostics import LEAST_ESS, LEAST_LENGTH, MOST_R_HAT, Diagnostics, converged
-from nmrdyn.inference.findings import LAW_LEVEL, Finding
-from nmrdyn.inference.model import UNITS, JointModel
+from nmrdyn.inference.model import JointModel
 from nmrdyn.inference.modes import Modes
 from nmrdyn.inference.predictive import Branches, Prediction
 from nmrdyn.inference.process import Conductivity, Process
@@ -43,7 +44,7 @@ def assemble(outcome: Outcome) -> xr.DataTree:
     model, chains, check = outcome.model, outcome.chains, outcome.check
     posterior = xr.Dataset(
         {
-            name: (("chain", "draw"), chains.draws[..., k], {"units": UNITS[name.rsplit(".", 1)[1]]})
+            name: (("chain", "draw"), chains.draws[..., k], {"units": model.unit(name)})
             for k, name in enumerate(model.parameters)
         }
     )
@@ -78,6 +79,7 @@ def assemble(outcome: Outcome) -> xr.DataTree:
             "convention": process.mechanism.convention if isinstance(process.mechanism, Conductivity) else "",
             "recovery": repr(process.recovery) if process.recovery else process.data.attrs.get("model", ""),
             "law": repr(process.law),
+            "t1_meaning": _meanings(outcome.stages[process.name]),
             "probe": process.probe or "",
             "branch": outcome.branch[process.name].overall if process.name in outcome.branch else {},
             "misfit": {"chi2": misfit.chi2, "dof": misfit.dof, "p": misfit.p, "level": LAW_LEVEL},
@@ -125,3 +127,10 @@ def assemble(outcome: Outcome) -> xr.DataTree:
         ),
     }
     return result
+
+
+def _meanings(stages: Mapping[str, xr.Dataset]) -> str:
+    """Which T1 the experiments of a process have, in words."""
+    if "relaxation" not in stages:
+        return ""
+    return "; ".join(dict.fromkeys(str(meaning) for meaning in stages["relaxation"]["t1_meaning"].values if meaning))

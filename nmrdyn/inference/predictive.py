@@ -115,7 +115,11 @@ def branches(model: JointModel, one: Measurements, chains: Chains) -> Branches:
     theta = flat[:: max(1, len(flat) // 4000)]
     arguments = {name: model.column(theta, f"{process.name}.{name}")[:, None] for name in process.law.parameters}
     tau = process.law.correlation_time(one.temperature, **arguments)
-    slow = tau > process.mechanism.turning_point(one.larmor_frequency)[0]
+    turns = [
+        process.mechanism.at(kelvin).turning_point(larmor)[0]
+        for kelvin, larmor in zip(one.temperature, one.larmor_frequency, strict=True)
+    ]
+    slow = tau > np.array(turns)
     everywhere, nowhere = slow.all(axis=1), ~slow.any(axis=1)
     at_each = np.full(process.data.sizes["experiment"], np.nan)
     at_each[one.rows] = slow.mean(axis=0)

@@ -59,6 +59,7 @@ class Process:
     law : how the motion follows temperature
     probe : the thermometer, by the name of a `Probe`
     role : words for the report
+    transition : the temperature of a phase transition [K]; no one law is believed across it
 
     Raises
     ------
@@ -73,6 +74,7 @@ class Process:
     law: Arrhenius = field(default_factory=Arrhenius, kw_only=True)
     probe: str | None = field(default=None, kw_only=True)
     role: str = field(default="", kw_only=True)
+    transition: float | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         if not self.name or "/" in self.name or "." in self.name:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import xarray as xr
 
+from nmrdyn.findings import attach, attached
+from nmrdyn.motion import checks
 from nmrdyn.motion.mechanism import Mechanism
-from nmrdyn.schema import STAGES, require, stamp
+from nmrdyn.schema import STAGES, Array, require, stamp
 
 BRANCHES = ("fast", "slow")
+# Linear propagation needs the branch to go on for this many standard errors of ln T1 on either side.
+_ROOM = 3.0
 
 
 def correlation_time(relaxation: xr.Dataset, mechanism: Mechanism) -> xr.Dataset:
@@ -17,13 +22,20 @@ def correlation_time(relaxation: xr.Dataset, mechanism: Mechanism) -> xr.Dataset
     Parameters
     ----------
     relaxation : stage `relaxation` with n experiments
-    mechanism : what relaxes the nucleus, such as `BPP`
+    mechanism : what relaxes the nucleus, such as `BPP` or a sum of mechanisms
 
     Returns
     -------
-    motion : `tau_c (experiment, branch)` and its linear standard error [s], `feasible`, `t1_minimum`. Where T1 is
-        below the minimum, NaN and a reason. Within three standard errors of the minimum the linear standard error is
-        NaN too: there the error bar is neither symmetric nor confined to one branch, and only a posterior will do.
+    motion : `tau_c (experiment, branch)` and its linear standard error [s], `feasible`, `t1_minimum`, and the share of
+        each mechanism in the rate, `rate_share (experiment, branch, part)`. Where T1 is below the minimum, NaN and a
+        reason. Within three standard errors of where a branch ends the linear standard error is NaN too: there the
+        error bar is neither symmetric nor confined to one branch, and only a posterior will do. What a referee would
+        remark on stands in `attrs["warnings"]`.
+
+    Raises
+    ------
+    InputError
+        Where T1 has more than one minimum as a function of tau_c.
 
     Examples
     --------
@@ -36,39 +48,67 @@ def correlation_time(relaxation: xr.Dataset, mechanism: Mechanism) -> xr.Dataset
     '1.00e-06'
     """
     require(relaxation, "relaxation")
-    t1 = relaxation["t1"].values
-    larmor = relaxation["larmor_frequency"].values
+    t1, larmor = relaxation["t1"].values, relaxation["larmor_frequency"].values
+    kelvin = relaxation["temperature"].values
     relative = relaxation["t1_stderr"].values / t1
-    tau_c = np.stack(mechanism.correlation_times(t1, larmor), axis=-1)
-    t1_min = mechanism.t1_minimum(larmor)
-    margin = np.where(np.isfinite(t1), np.log(t1 / t1_min), np.nan)
+    labels = [part.label for part in mechanism.parts]
+    tau_c, stderr = np.full((t1.size, 2), np.nan), np.full((t1.size, 2), np.nan)
+    share = np.full((t1.size, 2, len(labels)), np.nan)
+    t1_min, near = np.full(t1.size, np.nan), np.zeros(t1.size, dtype=bool)
+    reason = np.full(t1.size, "", dtype=object)
+    for i in range(t1.size):
+        if mechanism.varies and np.isnan(kelvin[i]):
+            reason[i] = "no temperature, on which the coupling depends"
+            continue
+        here = mechanism.at(kelvin[i])
+        t1_min[i] = here.t1_minimum(larmor[i])
+        if np.isnan(t1[i]):
+            reason[i] = "no T1"
+            continue
+        tau_c[i] = here.correlation_times(t1[i], larmor[i])
+        share[i] = np.stack(list(here.shares(tau_c[i], larmor[i]).values()), axis=-1)
+        inside = _inside(here, t1[i], larmor[i], relative[i])
+        stderr[i] = np.where(inside, np.abs(here.sensitivity(tau_c[i], larmor[i])) * relative[i] * tau_c[i], np.nan)
+        near[i] = t1[i] >= t1_min[i] and np.log(t1[i] / t1_min[i]) < _ROOM * relative[i]
+        reason[i] = _reason(t1[i], t1_min[i], tau_c[i], inside, near=bool(near[i]))
     with np.errstate(invalid="ignore"):
-        feasible = margin >= 0
-        near = feasible & (margin < 3 * relative)
-    stderr = np.abs(mechanism.sensitivity(tau_c, larmor[:, None])) * relative[:, None] * tau_c
-    stderr[near] = np.nan
-    reason = np.where(
-        np.isnan(t1),
-        "no T1",
-        np.where(
-            ~feasible,
-            [
-                f"T1 {a:.3g} s is below the shortest this mechanism allows, {b:.3g} s"
-                for a, b in zip(t1, t1_min, strict=True)
-            ],
-            np.where(near, "within three standard errors of the T1 minimum: both branches are open", ""),
-        ),
-    )
+        feasible = t1 >= t1_min
     motion = xr.Dataset(
         {
             "tau_c": (("experiment", "branch"), tau_c),
             "tau_c_stderr": (("experiment", "branch"), stderr),
+            "t1": relaxation["t1"].variable,
             "feasible": ("experiment", feasible),
             "near_minimum": ("experiment", near),
             "t1_minimum": ("experiment", t1_min),
-            "reason": ("experiment", reason.astype(object)),
-        },
-        coords={"branch": list(BRANCHES), "experiment": relaxation["experiment"].values}
+            "rate_share": (("experiment", "branch", "part"), share),
+            "reason": ("experiment", reason),
+        }
+        | ({"model": relaxation["model"].variable} if "model" in relaxation else {}),
+        coords={"branch": list(BRANCHES), "part": labels, "experiment": relaxation["experiment"].values}
         | {name: relaxation[name].variable for name in STAGES["motion"].coords},
     )
-    return stamp(motion, "motion", nucleus=relaxation.attrs.get("nucleus", ""), mechanism=repr(mechanism))
+    motion = stamp(motion, "motion", nucleus=relaxation.attrs.get("nucleus", ""), mechanism=repr(mechanism))
+    return attach(motion, [*attached(relaxation), *checks.of_motion(motion, mechanism)])
+
+
+def _inside(mechanism: Mechanism, t1: float, larmor: float, relative: float) -> npt.NDArray[np.bool_]:
+    """Whether each branch goes on for three standard errors of T1 on both sides."""
+    if not np.isfinite(relative):
+        return np.zeros(2, dtype=bool)
+    ends = np.array(mechanism.correlation_times(t1 * np.exp([-_ROOM * relative, _ROOM * relative]), larmor))
+    return np.asarray(np.isfinite(ends).all(axis=1))
+
+
+def _reason(t1: float, t1_min: float, tau_c: Array, inside: npt.NDArray[np.bool_], *, near: bool) -> str:
+    if t1 < t1_min:
+        return f"T1 {t1:.3g} s is below the shortest this mechanism allows, {t1_min:.3g} s"
+    missing = " and ".join(branch for branch, tau in zip(BRANCHES, tau_c, strict=True) if np.isnan(tau))
+    if missing:
+        return f"T1 {t1:.3g} s is longer than this mechanism allows on the {missing} branch"
+    if near:
+        return "within three standard errors of the T1 minimum: both branches are open"
+    ending = [branch for branch, ok in zip(BRANCHES, inside, strict=True) if not ok]
+    if len(ending) == 1:
+        return f"within three standard errors of the longest T1 that the {ending[0]} branch allows"
+    return ""

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
+from nmrdyn.recovery.model import RecoveryModel
 from nmrdyn.schema import Array
 
 
-@dataclass(frozen=True)
-class SingleExponential:
-    """M(t) = amplitude (1 - depth exp(-t/T1)); three parameters.
+@dataclass(frozen=True, kw_only=True)
+class SingleExponential(RecoveryModel):
+    """M(t) = amplitude (1 - depth exp(-t/T1)); three parameters, or two with `depth` fixed (1 saturated, 2 inverted).
 
     Exact for I = 1 and for any spin in the extreme narrowing limit or under a common spin temperature; for I = 3/2
     on the slow flank it returns a T1 that is 21 % long (all levels saturated, total signal, delays of 0.01 to 8 T1).
@@ -26,9 +26,9 @@ class SingleExponential:
 
     name: ClassVar[str] = "single"
     parameters: ClassVar[tuple[str, ...]] = ("t1",)
-    start: ClassVar[dict[str, tuple[float, ...]]] = {}
-    bounds: ClassVar[dict[str, tuple[float, float]]] = {}
+    meaning: ClassVar[str] = "T1"
+    depth: float | None = None
 
-    def decay(self, delay: Array, *parameters: npt.ArrayLike) -> Array:
+    def decay(self, delay: Array, *parameters: float) -> Array:
         (t1,) = parameters
-        return np.exp(-delay / np.asarray(t1))
+        return np.exp(-delay / t1)

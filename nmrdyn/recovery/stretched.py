@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-import numpy.typing as npt
+from scipy.special import gamma
 
+from nmrdyn.recovery.model import RecoveryModel
 from nmrdyn.schema import Array
 
 
-@dataclass(frozen=True)
-class StretchedExponential:
-    """M(t) = amplitude (1 - depth exp(-(t/T1*)^beta)); four parameters.
+@dataclass(frozen=True, kw_only=True)
+class StretchedExponential(RecoveryModel):
+    """M(t) = amplitude (1 - depth exp(-(t/T1*)^beta)); four parameters, or three with `depth` fixed.
 
-    Phenomenology: the T1* it returns is the Kohlrausch time. It is neither the mean time T1*/beta Gamma(1/beta) nor
-    the initial-rate T1 of BPP theory (the initial rate diverges for beta < 1).
+    Phenomenology: the T1* it returns is the Kohlrausch time, at which 1/e is left to recover. It is neither the mean
+    time T1*/beta Gamma(1/beta), which is `t1_mean`, nor the initial-rate T1 of BPP theory (the initial rate diverges
+    for beta < 1).
 
     Examples
     --------
@@ -30,9 +33,15 @@ class StretchedExponential:
 
     name: ClassVar[str] = "stretched"
     parameters: ClassVar[tuple[str, ...]] = ("t1", "beta")
-    start: ClassVar[dict[str, tuple[float, ...]]] = {"beta": (1.0, 0.8, 0.6, 0.4)}
-    bounds: ClassVar[dict[str, tuple[float, float]]] = {"beta": (0.1, 2.0)}
+    start: ClassVar[Mapping[str, tuple[float, ...]]] = {"beta": (1.0, 0.8, 0.6, 0.4)}
+    bounds: ClassVar[Mapping[str, tuple[float, float]]] = {"beta": (0.1, 2.0)}
+    meaning: ClassVar[str] = "T1* (1/e time of a stretched exponential)"
+    depth: float | None = None
 
-    def decay(self, delay: Array, *parameters: npt.ArrayLike) -> Array:
+    def decay(self, delay: Array, *parameters: float) -> Array:
         t1, beta = parameters
-        return np.exp(-((delay / np.asarray(t1)) ** np.asarray(beta)))
+        return np.exp(-((delay / t1) ** beta))
+
+    def mean_time(self, *parameters: float) -> float:
+        t1, beta = parameters
+        return float(t1 / beta * gamma(1 / beta))

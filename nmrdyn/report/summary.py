@@ -13,7 +13,7 @@ from nmrdyn.compare import is_misfit
 
 _MOST_DRAWS = 4000
 # Warnings that put a barrier itself in doubt, and so stand beside it in the verdict.
-_DOUBTS = ("t1-below-minimum", "prior-conflict", "at-bound", "sigma-convention")
+_DOUBTS = ("t1-below-minimum", "prior-conflict", "at-bound", "across-transition", "sigma-convention")
 
 
 def summarise(posterior: xr.DataTree, comparison: xr.Dataset) -> dict[str, Any]:
@@ -21,7 +21,10 @@ def summarise(posterior: xr.DataTree, comparison: xr.Dataset) -> dict[str, Any]:
     attrs = posterior.attrs
     described = json.loads(attrs["processes"])
     draws = posterior["posterior"].dataset
-    processes = {name: _process(draws, name, entry) for name, entry in described.items()}
+    processes = {
+        name: _process(draws, name, entry) | {"mechanism_budget": _budget(posterior["processes"].children[name])}
+        for name, entry in described.items()
+    }
     differences = {}
     for pair in comparison["pair"].values:
         one = comparison.sel(pair=pair)
@@ -80,6 +83,21 @@ def _process(draws: xr.Dataset, name: str, entry: dict[str, Any]) -> dict[str, A
     if prefactor in draws:
         result["log10_prefactor"] = _moments(draws[prefactor].values.ravel())
     return result
+
+
+def _budget(process: xr.DataTree) -> dict[str, dict[str, list[float]]] | None:
+    """Smallest and largest share of each mechanism in 1/T1 over the experiments, by branch; None for only one."""
+    if "motion" not in process or process["motion"].sizes.get("part", 1) < 2:
+        return None
+    share = process["motion"].dataset["rate_share"]
+    return {
+        str(branch): {
+            str(part): [float(edge) for edge in np.nanquantile(share.sel(branch=branch, part=part), [0.0, 1.0])]
+            for part in share["part"].values
+        }
+        for branch in share["branch"].values
+        if np.isfinite(share.sel(branch=branch)).any()
+    }
 
 
 def _plain(values: dict[str, float]) -> dict[str, float | None]:
@@ -153,6 +171,8 @@ def t1_rows(posterior: xr.DataTree) -> Iterator[list[object]]:
         "model",
         "t1_s",
         "t1_stderr_s",
+        "t1_meaning",
+        "t1_mean_s",
         "beta",
         "depth",
         "reduced_chi2",
@@ -175,9 +195,9 @@ def t1_rows(posterior: xr.DataTree) -> Iterator[list[object]]:
                 one["larmor_frequency"].item(),
                 *(
                     one[key].item()
-                    for key in ("model", "t1", "t1_stderr", "beta", "depth", "reduced_chi2", "rows_used")
+                    for key in ("model", "t1", "t1_stderr", "t1_meaning", "t1_mean", "beta", "depth", "reduced_chi2")
                 ),
-                *(one[key].item() for key in ("rows_planned", "converged", "reason")),
+                *(one[key].item() for key in ("rows_used", "rows_planned", "converged", "reason")),
             ]
 
 

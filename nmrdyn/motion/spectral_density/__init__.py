@@ -6,10 +6,31 @@ from typing import Protocol
 
 import numpy.typing as npt
 
+from nmrdyn.motion.spectral_density.beta_bpp import BetaBPP
+from nmrdyn.motion.spectral_density.cole_cole import ColeCole
+from nmrdyn.motion.spectral_density.cole_davidson import ColeDavidson
 from nmrdyn.motion.spectral_density.debye import Debye
+from nmrdyn.motion.spectral_density.havriliak_negami import HavriliakNegami
+from nmrdyn.motion.spectral_density.kww import KWW
+from nmrdyn.motion.spectral_density.lipari_szabo import LipariSzabo
+from nmrdyn.motion.spectral_density.log_normal import LogNormal
+from nmrdyn.motion.spectral_density.richards_2d import Richards2D
+from nmrdyn.motion.spectral_density.two_process import TwoProcess
 from nmrdyn.schema import Array
 
-__all__ = ["Debye", "SpectralDensity"]
+__all__ = [
+    "KWW",
+    "BetaBPP",
+    "ColeCole",
+    "ColeDavidson",
+    "Debye",
+    "HavriliakNegami",
+    "LipariSzabo",
+    "LogNormal",
+    "Richards2D",
+    "SpectralDensity",
+    "TwoProcess",
+]
 
 
 class SpectralDensity(Protocol):

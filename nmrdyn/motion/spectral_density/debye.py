@@ -15,7 +15,8 @@ class Debye:
     """J = tau / (1 + (omega tau)^2): one exponential correlation function.
 
     On the fast flank T1 falls as tau grows and does not depend on the field; on the slow flank T1 grows as
-    omega^2 tau. Source: Bloembergen, Purcell, Pound, Phys. Rev. 73 (1948) 679.
+    omega^2 tau. Against 1/kT, ln T1 has the slopes -E and +E of a barrier E, with the minimum at omega tau = 0.6158.
+    Source: Bloembergen, Purcell, Pound, Phys. Rev. 73 (1948) 679.
 
     Examples
     --------

@@ -1,41 +1,25 @@
-"""What a referee would remark on: each finding has a code, a place, and a sentence with numbers."""
+"""What a referee would remark on in a posterior, with what the stages of each process carry."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
 
 import numpy as np
 import xarray as xr
 
+from nmrdyn.findings import Finding, attached
 from nmrdyn.inference.diagnostics import LEAST_ESS, LEAST_LENGTH, MOST_R_HAT, Diagnostics, converged
-from nmrdyn.inference.model import UNITS, JointModel
+from nmrdyn.inference.model import JointModel
 from nmrdyn.inference.modes import Modes
 from nmrdyn.inference.predictive import Misfit
 from nmrdyn.inference.priors import Normal, Uniform
 from nmrdyn.inference.process import Conductivity, Probe, Process
 from nmrdyn.inference.sampler import Chains
-from nmrdyn.motion.quadrupolar import BPP
-from nmrdyn.recovery.single import SingleExponential
-from nmrdyn.recovery.stretched import StretchedExponential
 from nmrdyn.schema import BOLTZMANN_EV
 
 LAW_LEVEL = 0.01
-_HIGH_FIELD = 0.05
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One remark."""
-
-    code: str
-    where: str
-    text: str
-
-    def as_dict(self) -> dict[str, str]:
-        """As it stands in summary.json."""
-        return asdict(self)
+_PLAUSIBLE_LOG10_TAU0 = (-15.0, -11.0)
 
 
 def of_sampling(
@@ -68,7 +52,7 @@ def of_sampling(
 def of_priors(model: JointModel, chains: Chains) -> Iterator[Finding]:
     """Where the data pull against what was believed, or lean on the end of what was allowed."""
     flat = chains.draws.reshape(-1, chains.draws.shape[-1])
-    units = [UNITS[name.rsplit(".", 1)[1]] for name in model.parameters]
+    units = [model.unit(name) for name in model.parameters]
     for k, (name, prior) in enumerate(model.priors.items()):
         middle, spread = float(np.median(flat[:, k])), float(np.std(flat[:, k]))
         if isinstance(prior, Normal) and abs(middle - prior.mean) > 3 * prior.sd:
@@ -85,6 +69,21 @@ def of_priors(model: JointModel, chains: Chains) -> Iterator[Finding]:
                 name,
                 f"the posterior (median {middle:.4g} {units[k]}) leans on an end of its range, "
                 f"{prior.low:g} to {prior.high:g}",
+            )
+
+
+def of_prefactors(model: JointModel, chains: Chains) -> Iterator[Finding]:
+    """Attempt times that no vibration has."""
+    low, high = _PLAUSIBLE_LOG10_TAU0
+    flat = chains.draws.reshape(-1, chains.draws.shape[-1])
+    for k, name in enumerate(model.parameters):
+        inside = np.mean((flat[:, k] > low) & (flat[:, k] < high))
+        if name.endswith(".log10_tau0") and inside < 0.05:
+            yield Finding(
+                "tau0-implausible",
+                name,
+                f"tau0 is about 1e{np.median(flat[:, k]):.1f} s, outside 1e{low:g} to 1e{high:g} s: C_Q, branch, a "
+                "distribution of barriers or an activation entropy would explain it",
             )
 
 
@@ -125,6 +124,15 @@ def of_process(
                 name,
                 "no temperature error was given: the interval takes every temperature as exact",
             )
+    kelvin = process.data["temperature"].values
+    at = process.transition
+    if at is not None and np.nanmin(kelvin) < at < np.nanmax(kelvin):
+        yield Finding(
+            "across-transition",
+            name,
+            f"the data lie on both sides of the phase transition at {at:g} K: one law across it has no meaning; "
+            "give each phase a process of its own",
+        )
     left_out: dict[str, list[str]] = {}
     for experiment, why in json.loads(process.data.attrs.get("left_out", "{}")).items():
         left_out.setdefault(why, []).append(experiment)
@@ -144,75 +152,8 @@ def of_process(
                 "no-conductivity-error", name, "the table gives no errors: their size was inferred from the scatter"
             )
         return
-    relaxation, motion = stages["relaxation"], stages["motion"]
-    yield from _of_rows(process, stages)
-    yield from _of_motion(process, relaxation, motion)
-
-
-def _of_rows(process: Process, stages: dict[str, xr.Dataset]) -> Iterator[Finding]:
-    name = process.name
-    recovery, relaxation = stages.get("recovery"), stages["relaxation"]
-    if recovery is not None:
-        for experiment, notes in json.loads(recovery.attrs.get("notes", "{}")).items():
-            for note in notes:
-                yield Finding("reading", f"{name}/{experiment}", note)
-    experiments = relaxation["experiment"].values
-    reasons = relaxation["reason"].values
-    for experiment, t1, reason in zip(experiments, relaxation["t1"].values, reasons, strict=True):
-        if np.isnan(t1):
-            yield Finding("no-t1", f"{name}/{experiment}", str(reason))
-    scaled = experiments[relaxation["error_scaled"].values]
-    if scaled.size:
-        chi2 = relaxation["reduced_chi2"].values
-        yield Finding(
-            "recovery-misfit",
-            f"{name}/{', '.join(scaled)}",
-            f"residuals exceed the measured noise (reduced chi-square up to {np.nanmax(chi2):.3g}): "
-            "errors of T1 were scaled by them",
-        )
-    missing = experiments[np.isnan(relaxation["temperature"].values)]
-    if missing.size:
-        yield Finding("no-temperature", f"{name}/{', '.join(missing)}", "temperature unknown: not used")
-    if isinstance(process.recovery, StretchedExponential):
-        yield Finding(
-            "stretched-t1", name, "T1 is T1* of a stretched exponential, which is not the initial-rate T1 of BPP theory"
-        )
-
-
-def _of_motion(process: Process, relaxation: xr.Dataset, motion: xr.Dataset) -> Iterator[Finding]:
-    name, mechanism = process.name, process.mechanism
-    t1 = relaxation["t1"].values
-    low = np.flatnonzero(np.isfinite(t1) & ~motion["feasible"].values)
-    if low.size:
-        kelvin = ", ".join(f"{value:g}" for value in np.sort(motion["temperature"].values[low]))
-        shortest = motion["t1_minimum"].values[low].min()
-        text = (
-            f"T1 at {kelvin} K is shorter than the shortest this mechanism allows ({shortest:.3g} s): "
-            "no tau_c exists there"
-        )
-        if isinstance(mechanism, BPP):
-            needed = mechanism.coupling_needed(t1[low], motion["larmor_frequency"].values[low]).max()
-            text += f"; C_Q would have to be at least {needed / 1e6:.3g} MHz"
-        yield Finding("t1-below-minimum", f"{name}/{', '.join(motion['experiment'].values[low])}", text)
-    near = motion["near_minimum"].values
-    if near.any():
-        where = ", ".join(motion["experiment"].values[near])
-        yield Finding("near-minimum", f"{name}/{where}", "T1 is within three standard errors of its minimum")
-    larmor = motion["larmor_frequency"].values.min()
-    if isinstance(mechanism, BPP) and abs(float(mechanism.cq)) > _HIGH_FIELD * larmor:
-        yield Finding(
-            "not-high-field",
-            name,
-            f"C_Q ({float(mechanism.cq) / 1e6:.3g} MHz) is above {_HIGH_FIELD:g} of the Larmor frequency: "
-            "the BPP rate, which is of second order, may not hold",
-        )
-    slow = motion["branch_probability"].sel(branch="slow").values
-    spin = mechanism.spin if isinstance(mechanism, BPP) and isinstance(process.recovery, SingleExponential) else None
-    if spin is not None and spin > 1 and np.nanmax(slow) > 0.5:
-        yield Finding(
-            "several-exponentials",
-            name,
-            f"on the slow branch a spin {spin:g} recovers with several rates unless a common spin temperature holds; "
-            "a single exponential then shifts tau0 (at spin 3/2 T1 comes out some 20 % long for the total signal with "
-            "delays of 0.01 to 8 T1), and Ea where the T1 minimum is in range",
-        )
+    for experiment, notes in json.loads(process.data.attrs.get("notes", "{}")).items():
+        for note in notes:
+            yield Finding("reading", f"{name}/{experiment}", note)
+    for finding in attached(stages["motion"]):
+        yield Finding(finding.code, f"{name}/{finding.where}" if finding.where else name, finding.text)

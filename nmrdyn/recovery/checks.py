@@ -1,0 +1,123 @@
+"""What a referee would remark on in fitted recoveries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import xarray as xr
+
+from nmrdyn.findings import Finding
+from nmrdyn.isotopes import Isotope
+
+# The longest delay should be this many T1, or the intensity at full recovery is extrapolated.
+LEAST_RECYCLE = 4.0
+_CREDIBLE = 0.1
+# A spin 3/2 on the slow flank: fractions of the longer time, all levels saturated and the total observed, or the
+# central transition saturated and observed. The ratio of the times is 4.
+_SPIN_THREE_HALVES = {0.8: "all levels saturated, total signal", 0.5: "central transition saturated and observed"}
+
+
+def of_relaxation(relaxation: xr.Dataset, recovery: xr.Dataset) -> Iterator[Finding]:
+    """Remarks on the fits of each experiment."""
+    experiments = relaxation["experiment"].values
+    t1 = relaxation["t1"].values
+    for experiment, reason in zip(experiments[np.isnan(t1)], relaxation["reason"].values[np.isnan(t1)], strict=True):
+        yield Finding("no-t1", str(experiment), str(reason))
+    scaled = relaxation["error_scaled"].values
+    if scaled.any():
+        worst = float(np.max(relaxation["reduced_chi2"].values[scaled]))
+        yield Finding(
+            "recovery-misfit",
+            ", ".join(experiments[scaled]),
+            f"residuals exceed the measured noise (reduced chi-square up to {worst:.3g}): "
+            "errors of T1 were scaled by them",
+        )
+    unknown = np.isnan(relaxation["temperature"].values)
+    if unknown.any():
+        yield Finding("no-temperature", ", ".join(experiments[unknown]), "temperature unknown: not used")
+    stretched = relaxation["model"].values == "stretched"
+    if stretched.any():
+        yield Finding(
+            "stretched-t1",
+            ", ".join(experiments[stretched]),
+            "T1 is T1* of a stretched exponential, which is not the initial-rate T1 of BPP theory",
+        )
+    yield from _of_components(relaxation)
+    yield from _of_choice(relaxation)
+    yield from _of_delays(relaxation, recovery)
+
+
+def _of_components(relaxation: xr.Dataset) -> Iterator[Finding]:
+    """Two exponentials: those of one spin 3/2 are no two sites."""
+    experiments = relaxation["experiment"].values
+    several = np.isin(relaxation["model"].values, ("bi", "tri")) & np.isfinite(relaxation["t1"].values)
+    if several.any():
+        yield Finding(
+            "exponentials-t1",
+            ", ".join(experiments[several]),
+            "T1 is the time at which 1/e is left to recover from several exponentials, which is not the initial-rate "
+            "T1 of BPP theory",
+        )
+    nucleus = relaxation.attrs.get("nucleus", "")
+    if not nucleus or Isotope.get(nucleus).spin != 1.5:
+        return
+    named: dict[str, list[str]] = {}
+    for i in np.flatnonzero(relaxation["model"].values == "bi"):
+        protocol = one_spin_three_halves(relaxation.isel(experiment=i))
+        if protocol:
+            named.setdefault(protocol, []).append(str(experiments[i]))
+    for protocol, where in named.items():
+        yield Finding(
+            "one-site-two-rates",
+            ", ".join(where),
+            f"the two exponentials are those of one {nucleus} site on the slow flank ({protocol}): spin 3/2 recovers "
+            "with two rates of 1:4, not two sites; fit PopulationRecovery",
+        )
+
+
+def one_spin_three_halves(relaxation: xr.Dataset) -> str:
+    """The protocol with which two fitted exponentials would be one spin 3/2 on the slow flank, "" where they are not.
+
+    Near means within three standard errors or 15 % of the ratio 4 and 0.05 of the fraction, and better than a factor
+    of 2 in the ratio.
+    """
+    ratio, ratio_error = (float(relaxation[name]) for name in ("ratio", "ratio_stderr"))
+    fraction = float(relaxation["component_fraction"].values[0])
+    fraction_error = float(relaxation["component_fraction_stderr"].values[0])
+    if not ratio_error < ratio / 2 or abs(ratio - 4) > max(3 * ratio_error, 0.6):
+        return ""
+    for expected, protocol in _SPIN_THREE_HALVES.items():
+        if abs(fraction - expected) <= max(min(3 * fraction_error, 0.15), 0.05):
+            return protocol
+    return ""
+
+
+def _of_choice(relaxation: xr.Dataset) -> Iterator[Finding]:
+    """Experiments that several models describe."""
+    weights = relaxation["model_weight"].values
+    several = np.sum(weights > _CREDIBLE, axis=1) > 1
+    if several.any():
+        models = relaxation["candidate"].values[(weights[several] > _CREDIBLE).any(axis=0)]
+        yield Finding(
+            "model-undecided",
+            ", ".join(relaxation["experiment"].values[several]),
+            f"the recoveries do not decide between {' and '.join(models)} (corrected Akaike weights above "
+            f"{_CREDIBLE:g}); the errors of T1 hold what they say otherwise",
+        )
+
+
+def _of_delays(relaxation: xr.Dataset, recovery: xr.Dataset) -> Iterator[Finding]:
+    """Recoveries that were not followed to their end."""
+    recorded = np.where(np.isfinite(recovery["signal"].values), recovery["delay"].values, np.nan)
+    usable = np.isfinite(relaxation["t1"].values)
+    reach = np.full(usable.size, np.inf)
+    reach[usable] = np.nanmax(recorded[usable], axis=1) / relaxation["t1"].values[usable]
+    short = reach < LEAST_RECYCLE
+    if short.any():
+        yield Finding(
+            "delays-too-short",
+            ", ".join(relaxation["experiment"].values[short]),
+            f"the longest delay is {reach[short].min():.1f} T1 or more, below {LEAST_RECYCLE:g}: "
+            "full recovery is extrapolated, and a wrong recovery model would not show",
+        )

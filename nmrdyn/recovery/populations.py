@@ -1,0 +1,300 @@
+"""Recoveries of a spin I >= 1 from its level populations: the master equation, diagonalised."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import ClassVar, NoReturn, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from nmrdyn.recovery.model import RecoveryModel
+from nmrdyn.schema import Array, InputError
+
+_SPINS = (1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 4.5)
+_INTERACTIONS = {"quad": ("w1", "w2"), "mag": ("w",), "mixed": ("w1", "w2", "w")}
+_LINE = re.compile(r"(?:(st)([1-9])|(line)([1-9]?))_(upper|lower)")
+
+
+class TransitionRates(Protocol):
+    """A mechanism of relaxation, as far as populations need one."""
+
+    def transition_rates(self, tau_c: npt.ArrayLike, larmor_frequency: npt.ArrayLike) -> tuple[Array, Array, Array]:
+        """(W1, W2, W) [s^-1] for `tau_c` [s] and `larmor_frequency` [Hz]."""
+        ...
+
+    def rate(self, tau_c: npt.ArrayLike, larmor_frequency: npt.ArrayLike) -> Array:
+        """1/T1 [s^-1]."""
+        ...
+
+    def turning_point(self, larmor_frequency: npt.ArrayLike) -> tuple[Array, Array]:
+        """tau_c [s] at the T1 minimum, and that T1 [s]."""
+        ...
+
+    def correlation_times(self, t1: npt.ArrayLike, larmor_frequency: npt.ArrayLike) -> tuple[Array, Array]:
+        """tau_c [s] on both branches."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class PopulationRecovery(RecoveryModel):
+    """The recovery of one line, or of all, after a stated preparation of the levels of a spin I.
+
+    The populations relax by dn/dt = -R (n - n_eq) with the transition rates W1, W2 (quadrupolar) and W (magnetic) in
+    R, and n_eq proportional to m (high temperature). The number of exponentials follows: one for magnetic relaxation
+    after saturation of all levels, I + 1/2 for quadrupolar relaxation of half-integer spins outside extreme narrowing.
+    After saturation of all levels the central transition of I = 3/2 recovers as 1 - 2 exp(-2 W2 t) + exp(-2 W1 t): it
+    goes negative first.
+
+    In `fit_recovery` the T1 is that of the initial rate of <I_z> after saturation of all levels (the T1 of `BPP`),
+    whatever is prepared and observed. W1/W2 is searched from 1 to 4, which is all that a distribution of Debye
+    processes allows; with a `mechanism` it follows from tau_c, and tau_c is the only unknown beside amplitude and
+    efficiency. Sources: Andrew and Tunstall, Proc. Phys. Soc. 78 (1961) 1; Narath, Phys. Rev. 162 (1967) 320; mixed
+    mechanisms: Suter et al., J. Phys. Condens. Matter 10 (1998) 5977.
+
+    Parameters
+    ----------
+    spin : I = 1, 3/2, ... 9/2
+    interaction : "quad" (W1, W2), "mag" (W) or "mixed" (all, added in R)
+    initial : what was done, and to what: all_sat, all_inv; of half-integer spins ct_sat, ct_inv (an ideal pulse on
+        1/2 <-> -1/2), ct_sat_long (held saturated until steady state), and for the K-th satellite stK_both_sat,
+        stK_upper_sat, stK_lower_sat or _inv; of integer spins lineK_upper_sat and so on for K <-> K-1 (line_upper is
+        that of K = 1)
+    observed : total (<I_z>), ct, stK_upper (K+1/2 <-> K-1/2), stK_lower; of integer spins lineK_upper, lineK_lower
+    mechanism : such as `BPP`, to tie all rates to one tau_c
+    efficiency : of the preparation, free unless said; 1 is ideal
+
+    Raises
+    ------
+    InputError
+        For names that do not fit the spin, with those that do.
+
+    Examples
+    --------
+    The central transition of a spin 3/2 on the slow flank (W1 = 4 W2), all levels saturated, is lowest at -0.19:
+
+    >>> model = PopulationRecovery(spin=1.5, interaction="quad", initial="all_sat", observed="ct")
+    >>> model.evaluate(np.array([0.0, np.log(2) / 6, 100.0]), w1=4.0, w2=1.0).round(4)
+    array([ 0.    , -0.1906,  1.    ])
+    >>> rates, amplitudes = model.exponentials(w1=4.0, w2=1.0)  # M = 1 - sum of amplitude exp(-rate t)
+    >>> print(rates.round(6), amplitudes.round(6))
+    [2. 8.] [ 2. -1.]
+    """
+
+    name: ClassVar[str] = "populations"
+    start: ClassVar[Mapping[str, tuple[float, ...]]] = {"ratio": (1.0, 2.0, 4.0), "magnetic_share": (0.0, 0.5, 1.0)}
+    bounds: ClassVar[Mapping[str, tuple[float, float]]] = {"ratio": (1.0, 4.0), "magnetic_share": (0.0, 1.0)}
+    ends: ClassVar[frozenset[str]] = frozenset({"ratio", "magnetic_share"})
+    meaning: ClassVar[str] = "T1 of the initial rate of <I_z>, all levels saturated"
+    spin: float
+    interaction: str
+    initial: str
+    observed: str
+    mechanism: TransitionRates | None = None
+    efficiency: float | None = None
+    larmor_frequency: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.spin not in _SPINS:
+            raise InputError(f"populations: needed spin 1, 3/2, ... 9/2, found {self.spin}")
+        if self.interaction not in _INTERACTIONS:
+            known = ", ".join(_INTERACTIONS)
+            raise InputError(f"populations: needed an interaction among {known}, found {self.interaction!r}")
+        self._deviation()
+        self._weights()
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """tau_c with a mechanism; else T1, W1/W2 where both are there, and the magnetic share of 1/T1 where mixed."""
+        if self.mechanism is not None:
+            return ("tau_c",)
+        return {"quad": ("t1", "ratio"), "mag": ("t1",), "mixed": ("t1", "ratio", "magnetic_share")}[self.interaction]
+
+    @property
+    def fixed(self) -> float | None:
+        return self.efficiency
+
+    def evaluate(
+        self, delay: npt.ArrayLike, *, w1: npt.ArrayLike = 0.0, w2: npt.ArrayLike = 0.0, w: npt.ArrayLike = 0.0
+    ) -> Array:
+        """M/M_eq at `delay` [s] for the rates [s^-1], all broadcast against each other.
+
+        Raises
+        ------
+        InputError
+            For a rate that the interaction does not have, or one below 0.
+        """
+        rates, amplitudes = self.exponentials(w1=w1, w2=w2, w=w)
+        return 1 - np.sum(amplitudes * np.exp(-rates * np.asarray(delay, dtype=float)[..., None]), axis=-1)
+
+    def exponentials(
+        self, *, w1: npt.ArrayLike = 0.0, w2: npt.ArrayLike = 0.0, w: npt.ArrayLike = 0.0
+    ) -> tuple[Array, Array]:
+        """Rates [s^-1] and amplitudes (..., k) of 1 - M/M_eq = sum A exp(-rate t), equal rates joined for scalars."""
+        given = {"w1": np.asarray(w1, float), "w2": np.asarray(w2, float), "w": np.asarray(w, float)}
+        for name, value in given.items():
+            if np.any(value != 0) and name not in _INTERACTIONS[self.interaction]:
+                raise InputError(
+                    f"populations: needed {name} = 0 for the interaction {self.interaction!r}, found {value}"
+                )
+            if not np.all(value >= 0):
+                raise InputError(f"populations: needed rates of 0 /s or more, found {name} = {value}")
+        rates, amplitudes = self._modes(**given)
+        return _joined(rates, amplitudes) if rates.ndim == 1 else (rates, amplitudes)
+
+    def _modes(self, *, w1: Array, w2: Array, w: Array) -> tuple[Array, Array]:
+        """Rates and amplitudes (..., k), one for each level; a step of a search may take a rate below 0."""
+        relaxation = _rate_matrix(self.spin, w1=w1, w2=w2, w=w)
+        rates, vectors = np.linalg.eigh(relaxation)
+        amplitudes = (self._weights() @ vectors) * np.einsum("...i,...ij->...j", self._deviation(relaxation), vectors)
+        # Rounding may put the rate of the uniform state, which never moves, below 0.
+        return np.maximum(rates, 0.0), -amplitudes
+
+    def decay(self, delay: Array, *parameters: float) -> Array:
+        rates, amplitudes = self._modes(**self._rates(*parameters))
+        return np.exp(-np.asarray(delay)[..., None] * rates) @ amplitudes
+
+    def t1(self, *parameters: float) -> float:
+        if self.mechanism is None:
+            return parameters[0]
+        return 1 / float(self.mechanism.rate(parameters[0], self._larmor))
+
+    def mean_time(self, *parameters: float) -> float:
+        rates, amplitudes = _joined(*self._modes(**self._rates(*parameters)))
+        lost = float(np.sum(amplitudes))
+        return float(np.sum(amplitudes / rates)) / lost if abs(lost) > 1e-9 else np.nan
+
+    def regions(self, low: float, high: float) -> list[Array]:
+        if self.mechanism is None:
+            return super().regions(low, high)
+        turn, shortest = (float(value) for value in self.mechanism.turning_point(self._larmor))
+        if shortest >= high:
+            return []
+        t1 = np.geomspace(max(low, shortest * (1 + 1e-9)), high, 64)
+        branches = (
+            np.log(branch[np.isfinite(branch)]) for branch in self.mechanism.correlation_times(t1, self._larmor)
+        )
+        return [np.sort(np.append(branch, np.log(turn))) if low < shortest else np.sort(branch) for branch in branches]
+
+    def at(self, larmor_frequency: float) -> PopulationRecovery:
+        return self if self.mechanism is None else replace(self, larmor_frequency=larmor_frequency)
+
+    @property
+    def _larmor(self) -> float:
+        if self.larmor_frequency is None:
+            raise InputError("populations: needed a Larmor frequency to tie the rates to tau_c, found none; use at()")
+        return self.larmor_frequency
+
+    def _rates(self, *parameters: float) -> dict[str, Array]:
+        """Transition rates by name, from the parameters of a fit."""
+        if self.mechanism is not None:
+            return dict(
+                zip(("w1", "w2", "w"), self.mechanism.transition_rates(parameters[0], self._larmor), strict=True)
+            )
+        t1, *others = parameters
+        if self.interaction == "mag":
+            return {"w1": np.zeros(()), "w2": np.zeros(()), "w": np.asarray(0.5 / t1)}
+        ratio, magnetic = others if self.interaction == "mixed" else (others[0], 0.0)
+        i = self.spin
+        w2 = (1 - magnetic) / t1 * 5 * i * (2 * i - 1) / (2 * i + 3) / (ratio + 4)
+        return {"w1": np.asarray(ratio * w2), "w2": np.asarray(w2), "w": np.asarray(magnetic / 2 / t1)}
+
+    def _level(self, m: float) -> int:
+        """The index of the level m; levels run from I to -I."""
+        return round(self.spin - m)
+
+    def _transition(self, name: str) -> tuple[int, int] | None:
+        """Indices of the upper and lower level of a line, None where the spin has no such line."""
+        half_integer = self.spin % 1 == 0.5
+        if name == "ct" and half_integer:
+            return self._level(0.5), self._level(-0.5)
+        match = _LINE.fullmatch(name)
+        if match is None or bool(match[1]) != half_integer:
+            return None
+        m = float(match[2] or match[4] or 1) + (0.5 if half_integer else 0.0)
+        if m > self.spin:
+            return None
+        return (self._level(m), self._level(m - 1)) if match[5] == "upper" else (self._level(1 - m), self._level(-m))
+
+    def _equilibrium(self) -> Array:
+        return self.spin - np.arange(round(2 * self.spin) + 1, dtype=float)
+
+    def _deviation(self, relaxation: Array | None = None) -> Array:
+        """Populations less those at equilibrium (..., level) after the preparation; `relaxation` for steady states."""
+        equilibrium = self._equilibrium()
+        if self.initial in ("all_sat", "all_inv"):
+            return -equilibrium * (1 if self.initial == "all_sat" else 2)
+        if self.initial == "ct_sat_long" and self.spin % 1 == 0.5:
+            return equilibrium * 0 if relaxation is None else self._clamped(relaxation)
+        what, _, how = self.initial.rpartition("_")
+        lines = [self._transition(what)]
+        if what.endswith("_both"):
+            lines = [self._transition(what.replace("both", side)) for side in ("upper", "lower")]
+        if how not in ("sat", "inv") or None in lines:
+            self._refuse("initial", self.initial, [f"{line}_sat" for line in ("all", *self._lines())])
+        prepared = equilibrium.copy()
+        for upper, lower in filter(None, lines):
+            pair = prepared[[lower, upper]] if how == "inv" else np.full(2, prepared[[lower, upper]].mean())
+            prepared[[upper, lower]] = pair
+        return prepared - equilibrium
+
+    def _clamped(self, relaxation: Array) -> Array:
+        """The steady state while the central transition is held saturated, less equilibrium."""
+        equilibrium = self._equilibrium()
+        upper, lower = self._level(0.5), self._level(-0.5)
+        merge = np.delete(np.eye(equilibrium.size), lower, axis=1)
+        merge[lower, upper] = 1.0
+        held = np.swapaxes(merge, 0, 1) @ relaxation @ merge
+        drive = np.swapaxes(merge, 0, 1) @ relaxation @ equilibrium
+        inverse = np.asarray(np.linalg.pinv(held, hermitian=True), dtype=float)
+        return np.asarray(np.einsum("ij,...jk,...k->...i", merge, inverse, drive) - equilibrium, dtype=float)
+
+    def _weights(self) -> Array:
+        """What is observed, as weights of the levels, over its value at equilibrium."""
+        equilibrium = self._equilibrium()
+        if self.observed == "total":
+            return equilibrium / (equilibrium @ equilibrium)
+        line = self._transition(self.observed)
+        if line is None:
+            self._refuse("observed", self.observed, ["total", *self._lines()])
+        weights = np.zeros(equilibrium.size)
+        weights[list(line)] = 1.0, -1.0
+        return weights
+
+    def _lines(self) -> list[str]:
+        if self.spin % 1 == 0.5:
+            return ["ct", *(f"st{k}_upper" for k in range(1, round(self.spin + 0.5)))]
+        return [f"line{k}_upper" for k in range(1, round(self.spin) + 1)]
+
+    def _refuse(self, what: str, found: str, known: list[str]) -> NoReturn:
+        raise InputError(
+            f"populations: needed {what} of spin {self.spin:g} such as {', '.join(known)}, found {found!r}"
+        )
+
+
+def _rate_matrix(spin: float, *, w1: Array, w2: Array, w: Array) -> Array:
+    """R (..., level, level) of dn/dt = -R (n - n_eq); levels run from I to -I."""
+    m = spin - np.arange(round(2 * spin) + 1)[1:]  # the lower level of each step
+    step = (spin - m) * (spin + m + 1)
+    norm = 2 * spin * (2 * spin - 1) ** 2
+    low = m[1:]
+    w1, w2, w = (rate[..., None] for rate in np.broadcast_arrays(w1, w2, w))
+    single = w1 * (2 * m + 1) ** 2 * step / norm + w * step
+    double = w2 * (spin - low) * (spin + low + 1) * (spin - low - 1) * (spin + low + 2) / norm
+    size = m.size + 1
+    exchange = np.zeros((*single.shape[:-1], size, size))
+    index = np.arange(size)
+    exchange[..., index[:-1], index[1:]] = single
+    exchange[..., index[:-2], index[2:]] = double
+    exchange = exchange + np.swapaxes(exchange, -1, -2)
+    return np.eye(size) * exchange.sum(axis=-1)[..., None] - exchange
+
+
+def _joined(rates: Array, amplitudes: Array) -> tuple[Array, Array]:
+    """Equal rates as one exponential, and those without an amplitude left out."""
+    starts = np.flatnonzero(np.diff(rates, prepend=-1.0) > 1e-9 * rates[-1])
+    sums = np.add.reduceat(amplitudes, starts)
+    kept = np.abs(sums) > 1e-12
+    return rates[starts][kept], sums[kept]

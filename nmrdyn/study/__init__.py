@@ -1,0 +1,1 @@
+"""study.toml -> the whole pipeline."""
