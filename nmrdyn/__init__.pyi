@@ -1,6 +1,9 @@
 from . import plot as plot
 from .compare import compare as compare
 from .conductivity import read_conductivity as read_conductivity
+from .efg.read import read_efg as read_efg
+from .efg.tensor import fluctuating_fraction as fluctuating_fraction
+from .efg.tensor import quadrupolar_parameters as quadrupolar_parameters
 from .inference.infer import infer as infer
 from .inference.priors import Normal as Normal
 from .inference.priors import Uniform as Uniform
@@ -13,7 +16,16 @@ from .motion.correlation_time import correlation_time as correlation_time
 from .motion.dipolar import Dipolar as Dipolar
 from .motion.mechanism import MechanismSum as MechanismSum
 from .motion.quadrupolar import BPP as BPP
+from .motion.spectral_density import KWW as KWW
+from .motion.spectral_density import BetaBPP as BetaBPP
+from .motion.spectral_density import ColeCole as ColeCole
+from .motion.spectral_density import ColeDavidson as ColeDavidson
 from .motion.spectral_density import Debye as Debye
+from .motion.spectral_density import HavriliakNegami as HavriliakNegami
+from .motion.spectral_density import LipariSzabo as LipariSzabo
+from .motion.spectral_density import LogNormal as LogNormal
+from .motion.spectral_density import Richards2D as Richards2D
+from .motion.spectral_density import TwoProcess as TwoProcess
 from .recovery.exponentials import BiExponential as BiExponential
 from .recovery.exponentials import TriExponential as TriExponential
 from .recovery.fit import fit_recovery as fit_recovery
@@ -28,8 +40,17 @@ from .simulate.simulate import simulate as simulate
 from .simulate.truth import ConductivityTruth as ConductivityTruth
 from .simulate.truth import RelaxationTruth as RelaxationTruth
 from .study.run import run as run
+from .thermal import VTF as VTF
 from .thermal import Arrhenius as Arrhenius
+from .thermal import Eyring as Eyring
+from .thermal import LinearCoupling as LinearCoupling
+from .thermal import barrier_error as barrier_error
+from .thermal import straight_line_barrier as straight_line_barrier
+from .thermal import two_point_barrier as two_point_barrier
+from .thermometers import thermometer as thermometer
 from .topspin.read import read_topspin as read_topspin
 from .topspin.read import scan as scan
+from .transport import nernst_einstein as nernst_einstein
+from .transport import residence_time as residence_time
 
 __version__: str

@@ -144,7 +144,7 @@ class Eyring:
         return np.asarray(activation_energy) - thermal, entropy
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class LinearCoupling:
     """A coupling that changes with temperature: C_Q(T) = value + slope (T - reference).
 

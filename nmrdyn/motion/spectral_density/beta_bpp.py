@@ -15,9 +15,10 @@ from nmrdyn.schema import Array
 class BetaBPP:
     """J = tau / (1 + (omega tau)^beta), 1 <= beta <= 2: an asymmetric T1 minimum; beta = 2 is Debye's.
 
-    A definition that is not normalised: C(0) is (2/beta) / sin(pi/beta), which is 1 for beta = 2 only. Against 1/kT, ln T1 has the slope -E on the fast flank, where T1 does not depend on the field,
-    and +(beta - 1) E on the slow flank, where T1 grows as omega^beta: there a line gives beta - 1 times the barrier.
-    The minimum lies at omega tau = 0.8750 for beta = 1.6; beta = 1 has none.
+    A definition that is not normalised: C(0) is (2/beta) / sin(pi/beta), which is 1 for beta = 2 only. Against 1/kT,
+    ln T1 has the slope -E on the fast flank, where T1 does not depend on the field, and +(beta - 1) E on the slow
+    flank, where T1 grows as omega^beta: there a line gives beta - 1 times the barrier. The minimum lies at
+    omega tau = 0.8750 for beta = 1.6; beta = 1 has none.
     Source: Küchler, Heitjans, Payer, Schöllhorn, Solid State Ionics 70/71 (1994) 434.
 
     Parameters
