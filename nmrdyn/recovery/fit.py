@@ -31,7 +31,9 @@ _COMPONENTS = ("component_t1", "component_t1_stderr", "component_fraction", "com
 _MOST_COMPONENTS = 3
 
 
-def fit_recovery(recovery: xr.Dataset, model: RecoveryModel | str = "auto") -> xr.Dataset:
+def fit_recovery(
+    recovery: xr.Dataset, model: RecoveryModel | str | Sequence[RecoveryModel | str] = "auto"
+) -> xr.Dataset:
     """T1 of every experiment, by least squares with free amplitude and, unless it is fixed, depth.
 
     Amplitude and depth are linear and eliminated; what is left is searched from a grid and then converged. The
@@ -42,9 +44,10 @@ def fit_recovery(recovery: xr.Dataset, model: RecoveryModel | str = "auto") -> x
     ----------
     recovery : stage `recovery`, saturation or inversion
     model : a model such as `SingleExponential()` or `PopulationRecovery(...)`, or the name of one (single, stretched,
-        bi, tri). "auto" fits single, stretched and bi to each experiment and keeps the one with the smallest corrected
-        Akaike criterion. Its T1 is the time at which 1/e is left to recover, which all three have; its error holds
-        what the others, by their weights, say otherwise. The weights are in `model_weight`.
+        bi, tri). Several, in a list, are compared: the one with the smallest corrected Akaike criterion is kept for
+        each experiment, and the error of its T1 holds what the others, by their weights, say otherwise. The weights
+        are in `model_weight`. "auto" is single, stretched and bi, whose T1 is for all three the time at which 1/e is
+        left to recover.
 
     Returns
     -------
@@ -101,15 +104,23 @@ def complete(relaxation: xr.Dataset) -> xr.Dataset:
     return stamp(relaxation.assign(missing).assign_coords(rows), "relaxation")
 
 
-def _candidates(model: RecoveryModel | str) -> Sequence[RecoveryModel]:
+def _candidates(model: RecoveryModel | str | Sequence[RecoveryModel | str]) -> Sequence[RecoveryModel]:
     if isinstance(model, RecoveryModel):
         return [model]
+    if isinstance(model, list | tuple) and model:
+        return [one for entry in model for one in _candidates(entry)]
     if model == "auto":
         return [MODELS[name] for name in AUTO]
     if not isinstance(model, str) or model not in MODELS:
         known = f"auto, {', '.join(MODELS)}, or a model such as SingleExponential()"
         raise InputError(f"recovery model: needed one of {known}, found {model!r}")
     return [MODELS[model]]
+
+
+def _names(candidates: Sequence[RecoveryModel]) -> list[str]:
+    """What the candidates are called: their names, or all of what they are where two share one."""
+    names = [candidate.name for candidate in candidates]
+    return names if len(set(names)) == len(names) else [repr(candidate) for candidate in candidates]
 
 
 def _weights(fits: list[TraceFit | FailedFit]) -> Array:
@@ -176,7 +187,7 @@ def _assemble(
             "model_weight": (("experiment", "candidate"), weights),
             "fit": (("experiment", "increment"), curves),
         },
-        coords={"experiment": recovery["experiment"].values, "candidate": [c.name for c in candidates]}
+        coords={"experiment": recovery["experiment"].values, "candidate": _names(candidates)}
         | {
             name: recovery[name].variable
             for name in (*STAGES["relaxation"].coords, "rows_recorded", "rows_planned", "kind")
