@@ -33,7 +33,7 @@ MAY_IMPORT = {
     "compare": BOTTOM,
     "plot": BOTTOM,
     "report": BOTTOM | {"compare", "plot"},
-    "simulate": BOTTOM | {"motion", "thermal"},
+    "simulate": BOTTOM | {"motion", "recovery", "thermal"},
     "study": BOTTOM
     | {
         "topspin",

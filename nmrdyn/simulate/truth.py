@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from nmrdyn.motion.mechanism import Mechanism
 from nmrdyn.motion.quadrupolar import BPP
+from nmrdyn.recovery.populations import PopulationRecovery
 from nmrdyn.schema import Array
 from nmrdyn.thermal import Arrhenius
 
@@ -23,8 +25,10 @@ class RelaxationTruth:
     temperature : what the thermometer reads, one an experiment [K]
     temperature_error : true minus read temperature, one an experiment [K]; 0 unless said
     delays : recovery delays [s] shared by all experiments; unless said, 16 from 0.02 to 5 T1 for each
-    depth : 1 saturated, 2 inverted
+    beside : what relaxes the nucleus beside its quadrupolar interaction, such as `Dipolar`
+    depth : 1 saturated, 2 inverted; with `recovery` the efficiency of its preparation
     beta : stretching exponent of the recovery
+    recovery : a `PopulationRecovery`, to make the recovery from the level populations, at the rates of the mechanism
     snr : intensity at full recovery over its noise
     linewidth, offset [Hz] : of the Gaussian line
     """
@@ -39,8 +43,10 @@ class RelaxationTruth:
     temperature: npt.ArrayLike
     temperature_error: npt.ArrayLike = 0.0
     delays: npt.ArrayLike | None = None
+    beside: Mechanism | None = None
     depth: float = 1.0
     beta: float = 1.0
+    recovery: PopulationRecovery | None = None
     snr: float = 60.0
     linewidth: float = 3e3
     offset: float = 1.5e3
@@ -48,7 +54,21 @@ class RelaxationTruth:
     @property
     def kind(self) -> str:
         """What `scan` should call it."""
-        return "inversion_recovery" if self.depth > 1.5 else "saturation_recovery"
+        inverted = self.recovery.initial.endswith("_inv") if self.recovery else self.depth > 1.5
+        return "inversion_recovery" if inverted else "saturation_recovery"
+
+    @property
+    def mechanism(self) -> Mechanism:
+        """All that relaxes the nucleus."""
+        bpp = BPP(nucleus=self.nucleus, cq=self.cq, eta=self.eta)
+        return bpp + self.beside if self.beside else bpp
+
+    @property
+    def correlation_time(self) -> Array:
+        """True tau_c of each experiment [s]."""
+        actual = np.asarray(self.temperature, dtype=float) + np.asarray(self.temperature_error)
+        law = Arrhenius()
+        return law.correlation_time(actual, activation_energy=self.activation_energy, log10_tau0=self.log10_tau0)
 
     @property
     def log10_tau0(self) -> float:
@@ -59,9 +79,7 @@ class RelaxationTruth:
     @property
     def t1(self) -> Array:
         """True T1 of each experiment [s]."""
-        actual = np.asarray(self.temperature, dtype=float) + np.asarray(self.temperature_error)
-        tau = Arrhenius().correlation_time(actual, activation_energy=self.activation_energy, log10_tau0=self.log10_tau0)
-        return 1 / BPP(nucleus=self.nucleus, cq=self.cq, eta=self.eta).rate(tau, self.larmor_frequency)
+        return 1 / self.mechanism.rate(self.correlation_time, self.larmor_frequency)
 
     @property
     def delay(self) -> Array:
@@ -75,7 +93,10 @@ class RelaxationTruth:
     @property
     def recovered(self) -> Array:
         """Noise-free intensities (experiment, increment), 1 at full recovery."""
-        return 1 - self.depth * np.exp(-((self.delay / self.t1[:, None]) ** self.beta))
+        if self.recovery is None:
+            return 1 - self.depth * np.exp(-((self.delay / self.t1[:, None]) ** self.beta))
+        w1, w2, w = self.mechanism.transition_rates(self.correlation_time[:, None], self.larmor_frequency)
+        return 1 - self.depth * (1 - self.recovery.evaluate(self.delay, w1=w1, w2=w2, w=w))
 
 
 @dataclass(frozen=True, kw_only=True)
