@@ -135,9 +135,7 @@ class Isotope:
             raise InputError(
                 f"quadrupole_moment: needed Q in m^2 (1 mb = 1e-31 m^2; {self.name} is {own:.5g}), found {given!r}"
             )
-        if any(same_moment(moment, q) for q in (own, self.quadrupole_moment_2008)):
-            return moment
-        if same_moment(moment, mean_quadrupole_moment(self.element)):
+        if same_moment(moment, mean_quadrupole_moment(self.element)) and not same_moment(moment, own):
             raise InputError(
                 f"quadrupole_moment: an abundance-weighted Q belongs to no nucleus: {self.name} is "
                 f"{own / MILLIBARN:.6g} mb, found {moment / MILLIBARN:.6g} mb, the mean over "

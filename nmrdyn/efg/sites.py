@@ -40,8 +40,9 @@ def read_numbers(words: Sequence[str], where: str) -> tuple[Array, float]:
         if match is None:
             raise InputError(f"{where}: needed a number, found {word!r}; was the calculation finished?")
         matches.append(match)
-    # Writers that drop trailing zeros still print the longest with all its digits.
-    decimals = max(len(match[1] or match[2] or "") for match in matches)
-    step = max(10.0 ** (int(match[3] or 0) - decimals) for match in matches)
     values = np.array([float(word.replace("D", "E").replace("d", "e")) for word in words])
+    # Writers that drop trailing zeros still print the longest with all its digits; the exponent of a zero says nothing.
+    decimals = max(len(match[1] or match[2] or "") for match in matches)
+    telling = [match for match, value in zip(matches, values, strict=True) if value] or matches
+    step = max(10.0 ** (int(match[3] or 0) - decimals) for match in telling)
     return values, min(step, _COARSEST)

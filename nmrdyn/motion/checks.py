@@ -44,7 +44,7 @@ def _named(motion: xr.Dataset, which: np.ndarray) -> str:
 
 def _of_solutions(motion: xr.Dataset, mechanism: Mechanism) -> Iterator[Finding]:
     t1, larmor, shortest = (motion[name].values for name in ("t1", "larmor_frequency", "t1_minimum"))
-    below = np.isfinite(t1) & ~motion["feasible"].values
+    below = np.isfinite(t1) & ~motion["feasible"].values & ~motion["near_minimum"].values
     if below.any():
         kelvin = ", ".join(f"{value:g}" for value in np.sort(motion["temperature"].values[below]))
         text = (

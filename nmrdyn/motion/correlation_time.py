@@ -28,9 +28,9 @@ def correlation_time(relaxation: xr.Dataset, mechanism: Mechanism) -> xr.Dataset
     -------
     motion : `tau_c (experiment, branch)` and its linear standard error [s], `feasible`, `t1_minimum`, and the share of
         each mechanism in the rate, `rate_share (experiment, branch, part)`. Where T1 is below the minimum, NaN and a
-        reason. Within three standard errors of where a branch ends the linear standard error is NaN too: there the
-        error bar is neither symmetric nor confined to one branch, and only a posterior will do. What a referee would
-        remark on stands in `attrs["warnings"]`.
+        reason; `near_minimum` tells where noise would explain it. Within three standard errors of where a branch ends
+        the linear standard error is NaN too: there the error bar is neither symmetric nor confined to one branch, and
+        only a posterior will do. What a referee would remark on stands in `attrs["warnings"]`.
 
     Raises
     ------
@@ -69,7 +69,7 @@ def correlation_time(relaxation: xr.Dataset, mechanism: Mechanism) -> xr.Dataset
         share[i] = np.stack(list(here.shares(tau_c[i], larmor[i]).values()), axis=-1)
         inside = _inside(here, t1[i], larmor[i], relative[i])
         stderr[i] = np.where(inside, np.abs(here.sensitivity(tau_c[i], larmor[i])) * relative[i] * tau_c[i], np.nan)
-        near[i] = t1[i] >= t1_min[i] and np.log(t1[i] / t1_min[i]) < _ROOM * relative[i]
+        near[i] = abs(np.log(t1[i] / t1_min[i])) < _ROOM * relative[i]
         reason[i] = _reason(t1[i], t1_min[i], tau_c[i], inside, near=bool(near[i]))
     with np.errstate(invalid="ignore"):
         feasible = t1 >= t1_min
@@ -102,7 +102,8 @@ def _inside(mechanism: Mechanism, t1: float, larmor: float, relative: float) -> 
 
 def _reason(t1: float, t1_min: float, tau_c: Array, inside: npt.NDArray[np.bool_], *, near: bool) -> str:
     if t1 < t1_min:
-        return f"T1 {t1:.3g} s is below the shortest this mechanism allows, {t1_min:.3g} s"
+        by = ", by less than three standard errors" if near else ""
+        return f"T1 {t1:.3g} s is below the shortest this mechanism allows, {t1_min:.3g} s{by}"
     missing = " and ".join(branch for branch, tau in zip(BRANCHES, tau_c, strict=True) if np.isnan(tau))
     if missing:
         return f"T1 {t1:.3g} s is longer than this mechanism allows on the {missing} branch"
