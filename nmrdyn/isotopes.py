@@ -25,6 +25,7 @@ EFG_UNITS = {"V/A^2": 1e20, "1e21 V/m^2": 1e21, "V/m^2": 1.0, "a.u.": 9.71736242
 _E_OVER_H = 1.602176634e-19 / 6.62607015e-34  # 1/(V s), exact in the SI of 2019
 _LARGEST_Q = 1e-27  # m^2; no nucleus reaches 10 b
 _SAME_Q = 0.01  # moments closer than this, relatively, count as the same
+_MEAN_Q = 0.003  # a mean is recognised this closely: with other abundances, but not as an older value of 7Li
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ class Isotope:
         ------
         InputError
             For spin 1/2, an unknown unit, a Q that is no moment in m^2, or one that is the abundance-weighted mean
-            over the isotopes of the element (within 1 %, and farther than that from the isotope's own).
+            over the isotopes of the element (within 0.3 %, and farther than 1 % from the isotope's own).
 
         Notes
         -----
@@ -135,7 +136,7 @@ class Isotope:
             raise InputError(
                 f"quadrupole_moment: needed Q in m^2 (1 mb = 1e-31 m^2; {self.name} is {own:.5g}), found {given!r}"
             )
-        if same_moment(moment, mean_quadrupole_moment(self.element)) and not same_moment(moment, own):
+        if is_mean_moment(moment, self.element) and not same_moment(moment, own):
             raise InputError(
                 f"quadrupole_moment: an abundance-weighted Q belongs to no nucleus: {self.name} is "
                 f"{own / MILLIBARN:.6g} mb, found {moment / MILLIBARN:.6g} mb, the mean over "
@@ -178,6 +179,12 @@ def mean_quadrupole_moment(element: str) -> float:
 def same_moment(found: float, known: float) -> bool:
     """Whether two quadrupole moments agree within 1 % of `known`; never where `known` is NaN."""
     return abs(found - known) <= _SAME_Q * abs(known)
+
+
+def is_mean_moment(found: float, element: str) -> bool:
+    """Whether a quadrupole moment [m^2] is the abundance-weighted mean over the isotopes of `element`."""
+    mean = mean_quadrupole_moment(element)
+    return abs(found - mean) <= _MEAN_Q * abs(mean)
 
 
 def _and(names: Iterable[str]) -> str:

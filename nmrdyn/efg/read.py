@@ -12,7 +12,7 @@ from nmrdyn.efg.magres import read_magres
 from nmrdyn.efg.sites import Site
 from nmrdyn.efg.tensor import NOISE, quadrupolar_parameters, traceless
 from nmrdyn.efg.vasp import read_outcar
-from nmrdyn.isotopes import MILLIBARN, Isotope, isotopes_of, mean_quadrupole_moment, same_moment
+from nmrdyn.isotopes import MILLIBARN, Isotope, is_mean_moment, isotopes_of
 from nmrdyn.schema import InputError
 
 # What the first lines of each kind of file hold.
@@ -48,8 +48,8 @@ def read_efg(path: str | Path, *, nucleus: str) -> xr.Dataset:
 
     Notes
     -----
-    Formats: G. Kresse et al., the VASP manual, LEFG; S. Sturniolo et al., Solid State Nucl. Magn. Reson. 78 (2016) 64,
-    for .magres. Programs differ in the sign of the gradient; T1 depends on C_Q^2.
+    Formats: the VASP wiki, LEFG; Sturniolo et al., Solid State Nucl. Magn. Reson. 78 (2016) 64, for .magres. Programs
+    differ in the sign of the gradient; T1 depends on C_Q^2.
 
     Examples
     --------
@@ -123,7 +123,7 @@ def _moment_notes(sites: list[Site], isotope: Isotope) -> list[str]:
             what = f"that of {others[0]}"
         elif _printed_as(moment, isotope.quadrupole_moment_2008):
             what = "its value of 2008"
-        elif same_moment(moment, mean_quadrupole_moment(isotope.element)):
+        elif is_mean_moment(moment, isotope.element):
             what = "the mean over isotopes"
         else:
             what = f"not that of {isotope.name}"
