@@ -70,7 +70,9 @@ def correlation_time(relaxation: xr.Dataset, mechanism: Mechanism) -> xr.Dataset
         inside = _inside(here, t1[i], larmor[i], relative[i])
         stderr[i] = np.where(inside, np.abs(here.sensitivity(tau_c[i], larmor[i])) * relative[i] * tau_c[i], np.nan)
         near[i] = abs(np.log(t1[i] / t1_min[i])) < _ROOM * relative[i]
-        reason[i] = _reason(t1[i], t1_min[i], tau_c[i], inside, near=bool(near[i]))
+        reason[i] = _reason(
+            t1[i], t1_min[i], tau_c[i], inside, near=bool(near[i]), known=bool(np.isfinite(relative[i]))
+        )
     with np.errstate(invalid="ignore"):
         feasible = t1 >= t1_min
     motion = xr.Dataset(
@@ -100,7 +102,7 @@ def _inside(mechanism: Mechanism, t1: float, larmor: float, relative: float) -> 
     return np.asarray(np.isfinite(ends).all(axis=1))
 
 
-def _reason(t1: float, t1_min: float, tau_c: Array, inside: npt.NDArray[np.bool_], *, near: bool) -> str:
+def _reason(t1: float, t1_min: float, tau_c: Array, inside: npt.NDArray[np.bool_], *, near: bool, known: bool) -> str:
     if t1 < t1_min:
         by = ", by less than three standard errors" if near else ""
         return f"T1 {t1:.3g} s is below the shortest this mechanism allows, {t1_min:.3g} s{by}"
@@ -110,6 +112,6 @@ def _reason(t1: float, t1_min: float, tau_c: Array, inside: npt.NDArray[np.bool_
     if near:
         return "within three standard errors of the T1 minimum: both branches are open"
     ending = [branch for branch, ok in zip(BRANCHES, inside, strict=True) if not ok]
-    if len(ending) == 1:
-        return f"within three standard errors of the longest T1 that the {ending[0]} branch allows"
+    if ending and known:
+        return f"within three standard errors of the longest T1 on the {' and the '.join(ending)} branch"
     return ""

@@ -78,6 +78,13 @@ def extrema(rate: Rate, larmor_frequency: float) -> tuple[Array, Array]:
     return found[0], found[1]
 
 
+def shortest(rate: Rate, larmor: float) -> float:
+    """The shortest T1 [s], however many minima it has, or none."""
+    minima, _ = extrema(rate, larmor)
+    centre = -np.log(2 * np.pi * larmor)
+    return 1 / float(np.max(rate(np.exp([*minima, centre - _REACH, centre + _REACH]), larmor)))
+
+
 def sensitivity(rate: Rate, tau_c: npt.ArrayLike, larmor_frequency: npt.ArrayLike) -> Array:
     """d ln(tau_c) / d ln(T1), by a central difference."""
     tau, step = np.asarray(tau_c, dtype=float), 1e-5

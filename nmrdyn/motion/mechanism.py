@@ -151,7 +151,9 @@ class Mechanism(ABC):
 
         def needed(one_t1: float, larmor: float) -> float:
             def excess(ln_cq: float) -> float:
-                return float(np.log(self.with_values(cq=float(np.exp(ln_cq))).t1_minimum(larmor) / one_t1))
+                return float(
+                    np.log(inversion.shortest(self.with_values(cq=float(np.exp(ln_cq))).rate, larmor) / one_t1)
+                )
 
             low, high = np.log(1e-3), np.log(1e12)
             return float(np.exp(brentq(excess, low, high, xtol=1e-14))) if excess(low) > 0 else 0.0
@@ -162,8 +164,11 @@ class Mechanism(ABC):
         """Refuse to invert for arrays of couplings, which is what the posterior is for."""
         for part in self.parts:
             for item in fields(part):  # type: ignore[arg-type]
-                if np.ndim(getattr(part, item.name)) > 0:
-                    raise InputError(f"{type(part).__name__}: needed one {item.name} to invert T1, found an array")
+                value = getattr(part, item.name)
+                names = {item.name: value} | (vars(value) if hasattr(value, "evaluate") else {})
+                for name, one in names.items():
+                    if np.ndim(one) > 0:
+                        raise InputError(f"{type(part).__name__}: needed one {name} to invert T1, found an array")
 
 
 @dataclass(frozen=True, repr=False)
@@ -223,6 +228,8 @@ class MechanismSum(Mechanism):
         return {name: item for part in self.members for name, item in part.quantities.items() if names.count(name) == 1}
 
     def with_values(self, **values: float | Array) -> MechanismSum:
+        if unknown := sorted(set(values) - set(self.quantities)):
+            raise InputError(f"sum of mechanisms: needed names among {sorted(self.quantities)}, found {unknown}")
         return MechanismSum(
             tuple(
                 part.with_values(**{name: value for name, value in values.items() if name in part.quantities})
