@@ -216,8 +216,8 @@ def _tau(options: argparse.Namespace) -> None:
         print(f"no solution: T1 {t1:.4g} s is shorter; C_Q would have to be at least {needed / 1e6:.4g} MHz")
         return
     for branch, tau in branches.items():
-        print(f"tau_c {branch}   {tau:.4g} s")
-        if options.dipolar:
+        print(f"tau_c {branch}   {_shown(tau, '.4g', 'none in reach,')} s")
+        if options.dipolar and math.isfinite(tau):
             quadrupolar = shares[branch].pop(bpp.label)
             parts = ", ".join(
                 f"{label} {100 * share:.1f} % ({share / quadrupolar:.2f} times quadrupolar)"
@@ -233,13 +233,14 @@ def _dipolar(nucleus: str, text: str) -> Any:
     from nmrdyn.units import parse
 
     parts = text.split(":")
-    if len(parts) not in (2, 3) or (len(parts) == 3 and not parts[2].isdigit()):
+    count = parts[2] if len(parts) == 3 else "1"
+    if len(parts) not in (2, 3) or not (count.isdecimal() and len(count) < 10):
         raise InputError(f"--dipolar: needed isotope:distance:count such as 1H:1.20A:4, found {text!r}")
     return Dipolar(
         nucleus=nucleus,
         partner=parts[0],
         distance=parse(parts[1], "length", name="--dipolar", positive=True, exact=True).value,
-        count=int(parts[2]) if len(parts) == 3 else 1,
+        count=int(count),
     )
 
 

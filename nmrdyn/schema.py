@@ -193,3 +193,39 @@ def stamp(data: xr.Dataset, stage: str, **attrs: str | float | int) -> xr.Datase
                 data[name].attrs["units"] = variable.unit
     data.attrs |= {"stage": stage, "nmrdyn_version": __version__, **attrs}
     return data
+
+
+def require_within(
+    what: str,
+    value: float | Array,
+    *,
+    above: float = -np.inf,
+    least: float = -np.inf,
+    most: float = np.inf,
+    below: float = np.inf,
+    single: bool = False,
+    advice: str = "",
+) -> None:
+    """Refuse a parameter of a model, or an array with any element, outside its range (without `above` and `below`).
+
+    Raises
+    ------
+    InputError
+        For a value outside, one that is no finite number, or an array where `single` asks for one number.
+    """
+    limits = [
+        words
+        for words, limit in (
+            (f"above {above:g}", above),
+            (f"from {least:g}", least),
+            (f"up to {most:g}", most),
+            (f"below {below:g}", below),
+        )
+        if np.isfinite(limit)
+    ]
+    number = np.asarray(value)
+    numeric = number.dtype.kind in "iuf" and number.size > 0 and not (single and number.ndim)
+    # The infinite defaults of `above` and `below` refuse infinities.
+    if not numeric or not np.all((number > above) & (number >= least) & (number <= most) & (number < below)):
+        kind, tail = "one finite number" if single else "a finite number", f"; {advice}" if advice else ""
+        raise InputError(f"{what}: needed {' '.join([kind, ' and '.join(limits)]).rstrip()}, found {value}{tail}")

@@ -13,6 +13,7 @@ UNITS: dict[str, dict[str, float]] = {
     "time": {"s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ns": 1e-9, "ps": 1e-12, "min": 60.0},
     "energy": {"eV": 1.0, "meV": 1e-3, "kJ/mol": 1 / 96.48533212331002, "kcal/mol": 4.184 / 96.48533212331002},
     "length": {"m": 1.0, "mm": 1e-3, "nm": 1e-9, "pm": 1e-12, "A": 1e-10, "Å": 1e-10},
+    "second moment": {"s^-2": 1.0, "/s^2": 1.0},
     "rate": {"/s": 1.0, "s^-1": 1.0},
     "temperature": {"K": 1.0, "°C": 1.0, "C": 1.0, "degC": 1.0},
     "conductivity": {"S/m": 1.0, "S/cm": 1e2, "mS/cm": 0.1, "µS/cm": 1e-4, "uS/cm": 1e-4, "mS/m": 1e-3},

@@ -312,11 +312,11 @@ def test_dipolar_rates_broadcast_over_distances():
         ({"partner": "1X"}, "needed an isotope"),
         ({}, "distance= or second_moment=, found neither"),
         ({"distance": 1e-10, "second_moment": 1e10}, "distance= or second_moment=, found both"),
-        ({"distance": 0.0}, "a distance above 0, found 0"),
-        ({"distance": np.array([1e-10, np.nan])}, "a distance above 0"),
-        ({"distance": 1e-10, "count": 0}, "a count above 0"),
-        ({"second_moment": -1.0}, "a second_moment above 0"),
-        ({"second_moment": np.inf}, "a second_moment above 0"),
+        ({"distance": 0.0}, "distance: needed a finite number above 0, found 0"),
+        ({"distance": np.array([1e-10, np.nan])}, "distance: needed a finite number above 0"),
+        ({"distance": 1e-10, "count": 0}, "count: needed a finite number above 0"),
+        ({"second_moment": -1.0}, "second_moment: needed a finite number above 0"),
+        ({"second_moment": np.inf}, "second_moment: needed a finite number above 0"),
     ],
 )
 def test_dipolar_refuses_what_cannot_be(changes, words):
@@ -408,7 +408,7 @@ def test_a_restricted_motion_sees_a_part_of_the_coupling():
         np.testing.assert_allclose(getattr(part, name)(tau, LARMOR), 0.5898 * whole, rtol=1e-14)
     assert part.t1_minimum(LARMOR) == pytest.approx(full.t1_minimum(LARMOR) / 0.5898, rel=1e-12, abs=0)
     for impossible in (0.0, 1.01, np.nan):
-        with pytest.raises(nd.InputError, match="fluctuating fraction above 0 and up to 1"):
+        with pytest.raises(nd.InputError, match="fluctuating fraction: needed a finite number above 0 and up to 1"):
             quadrupolar(fluctuating=impossible)
 
 
@@ -563,7 +563,7 @@ def test_background_alone_tells_nothing_of_motion():
         with pytest.raises(nd.InputError, match="leave it out"):
             mechanism.rate_t1rho(1e-9, LARMOR, nutation_frequency=1e4)
     for impossible in (-1e-3, np.nan, np.inf, np.array([1.0, -1.0])):
-        with pytest.raises(nd.InputError, match="a rate of 0 /s or more"):
+        with pytest.raises(nd.InputError, match="r1 in s.-1: needed a finite number from 0"):
             nd.Background(r1=impossible)
 
 

@@ -105,7 +105,11 @@ class JointModel:
                 self.priors[f"{name}.offset"] = Normal(0.0, probes[name].offset)
         unknown = sorted(set(priors) - set(self.priors))
         if unknown:
-            raise InputError(f"priors: needed names among {', '.join(self.priors)}, found {', '.join(unknown)}")
+            free = [f"{one.process.name}.{name}" for one in self.data for name in self._adjustable(one.process)]
+            raise InputError(
+                f"priors: needed names among {', '.join(dict.fromkeys([*self.priors, *free]))}, found "
+                f"{', '.join(unknown)}; what follows a law of temperature or is shared by two mechanisms has none"
+            )
         self.priors |= priors
         self._given = dict(priors)
         self.parameters = list(self.priors)

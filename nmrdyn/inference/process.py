@@ -79,6 +79,8 @@ class Process:
     def __post_init__(self) -> None:
         if not self.name or "/" in self.name or "." in self.name:
             raise InputError(f"process: needed a name without '/' and '.', found {self.name!r}")
+        if not isinstance(self.law, Arrhenius):
+            raise InputError(f"{self.name}: needed the law Arrhenius(), found {self.law}; others are not fitted yet")
         stage = self.data.attrs.get("stage")
         if isinstance(self.mechanism, Conductivity):
             require(self.data, "transport")

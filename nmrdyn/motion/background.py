@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nmrdyn.motion.mechanism import Adjustable, Mechanism
-from nmrdyn.schema import Array, InputError
+from nmrdyn.schema import Array, InputError, require_within
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,8 +45,7 @@ class Background(Mechanism):
     r1: float | Array
 
     def __post_init__(self) -> None:
-        if not np.all(np.isfinite(self.r1) & (np.asarray(self.r1) >= 0)):
-            raise InputError(f"Background: needed a rate of 0 /s or more, found {self.r1}")
+        require_within("Background: r1 in s^-1", self.r1, least=0, below=np.inf)
 
     def transition_rates(self, tau_c: npt.ArrayLike, larmor_frequency: npt.ArrayLike) -> tuple[Array, Array, Array]:
         shape = np.broadcast_shapes(np.shape(self.r1), np.shape(tau_c), np.shape(larmor_frequency))

@@ -10,11 +10,13 @@ import xarray as xr
 from nmrdyn.findings import Finding
 from nmrdyn.motion.dipolar import Dipolar
 from nmrdyn.motion.mechanism import Mechanism
-from nmrdyn.schema import Array
+from nmrdyn.schema import BOLTZMANN_EV, Array
 
+_PLANCK_EV = 4.135667696e-15  # eV s
 _HIGH_FIELD = 0.05  # C_Q over the Larmor frequency; second order is then right to 3e-4
 _REDFIELD = 1e-2  # tau_c / T1
 _VIBRATION = 1e-14  # s
+_HIGH_TEMPERATURE = 0.01  # h nu / kT
 _SEVERAL_RATES = 1.1  # W1/W2; omega tau_c = 0.2
 _SHARE = 0.1  # of the rate, below which a mechanism may be left out
 _SHORTEST_BOND = 1.0e-10  # m, of hydrogen to anything
@@ -78,6 +80,15 @@ def _of_validity(motion: xr.Dataset, mechanism: Mechanism) -> Iterator[Finding]:
             f"C_Q ({cq.max() / 1e6:.3g} MHz) is above {_HIGH_FIELD:g} of the Larmor frequency: "
             "the BPP rate, which is of second order, may not hold",
         )
+    cold = (
+        _PLANCK_EV * motion["larmor_frequency"].values > _HIGH_TEMPERATURE * BOLTZMANN_EV * motion["temperature"].values
+    )
+    if cold.any():
+        yield Finding(
+            "not-high-temperature",
+            _named(motion, cold),
+            f"h nu is above {_HIGH_TEMPERATURE:g} kT: populations are no longer linear in the energy",
+        )
     if "fast" not in probable(motion):
         return
     fast = motion["tau_c"].sel(branch="fast").values
@@ -110,12 +121,13 @@ def _coupling(motion: xr.Dataset, mechanism: Mechanism) -> Array | None:
 
 
 def _of_recovery_model(motion: xr.Dataset, mechanism: Mechanism) -> Iterator[Finding]:
-    """A single exponential where the levels relax with several rates."""
+    """One exponential, or a stretched one, where the levels relax with several rates."""
     if mechanism.spin is None or mechanism.spin <= 1 or "model" not in motion:
         return
     tau = motion["tau_c"].sel(branch=probable(motion)).values
     larmor, kelvin = motion["larmor_frequency"].values, motion["temperature"].values
-    single = (motion["model"].values == "single")[:, None] & np.isfinite(tau) & np.isfinite(kelvin)[:, None]
+    simple = np.isin(motion["model"].values, ("single", "stretched"))
+    single = simple[:, None] & np.isfinite(tau) & np.isfinite(kelvin)[:, None]
     several = np.zeros(single.shape[0], dtype=bool)
     for i in np.flatnonzero(single.any(axis=1)):
         w1, w2, w = mechanism.at(kelvin[i]).transition_rates(tau[i][single[i]], larmor[i])
@@ -126,8 +138,9 @@ def _of_recovery_model(motion: xr.Dataset, mechanism: Mechanism) -> Iterator[Fin
             "several-exponentials",
             "",
             f"{on}a spin {mechanism.spin:g} recovers with several rates unless a common spin temperature holds; "
-            "a single exponential then shifts tau0 (at spin 3/2 T1 comes out some 20 % long for the total signal with "
-            "delays of 0.01 to 8 T1), and Ea where the T1 minimum is in range; PopulationRecovery has these rates",
+            "a single or stretched exponential then shifts tau0 (at spin 3/2 a single T1 comes out some 20 % long for "
+            "the total signal with delays of 0.01 to 8 T1), and Ea where the T1 minimum is in range; "
+            "PopulationRecovery has these rates",
         )
 
 

@@ -9,7 +9,7 @@ import xarray as xr
 from nmrdyn.findings import attach, attached
 from nmrdyn.motion import checks
 from nmrdyn.motion.mechanism import Mechanism
-from nmrdyn.schema import STAGES, Array, require, stamp
+from nmrdyn.schema import STAGES, Array, InputError, require, stamp
 
 BRANCHES = ("fast", "slow")
 # Linear propagation needs the branch to go on for this many standard errors of ln T1 on either side.
@@ -35,7 +35,7 @@ def correlation_time(relaxation: xr.Dataset, mechanism: Mechanism) -> xr.Dataset
     Raises
     ------
     InputError
-        Where T1 has more than one minimum as a function of tau_c.
+        Where the mechanism is of another nucleus, or T1 has more than one minimum as a function of tau_c.
 
     Examples
     --------
@@ -48,10 +48,13 @@ def correlation_time(relaxation: xr.Dataset, mechanism: Mechanism) -> xr.Dataset
     '1.00e-06'
     """
     require(relaxation, "relaxation")
+    nucleus = relaxation.attrs.get("nucleus", "")
+    if nucleus and mechanism.nucleus not in (None, nucleus):
+        raise InputError(f"correlation_time: needed a mechanism of {nucleus}, found one of {mechanism.nucleus}")
     t1, larmor = relaxation["t1"].values, relaxation["larmor_frequency"].values
     kelvin = relaxation["temperature"].values
     relative = relaxation["t1_stderr"].values / t1
-    labels = [part.label for part in mechanism.parts]
+    labels = mechanism.labels
     tau_c, stderr = np.full((t1.size, 2), np.nan), np.full((t1.size, 2), np.nan)
     share = np.full((t1.size, 2, len(labels)), np.nan)
     t1_min, near = np.full(t1.size, np.nan), np.zeros(t1.size, dtype=bool)
@@ -90,7 +93,7 @@ def correlation_time(relaxation: xr.Dataset, mechanism: Mechanism) -> xr.Dataset
         coords={"branch": list(BRANCHES), "part": labels, "experiment": relaxation["experiment"].values}
         | {name: relaxation[name].variable for name in STAGES["motion"].coords},
     )
-    motion = stamp(motion, "motion", nucleus=relaxation.attrs.get("nucleus", ""), mechanism=repr(mechanism))
+    motion = stamp(motion, "motion", nucleus=nucleus, mechanism=repr(mechanism))
     return attach(motion, [*attached(relaxation), *checks.of_motion(motion, mechanism)])
 
 

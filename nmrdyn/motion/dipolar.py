@@ -13,7 +13,7 @@ from scipy.constants import hbar, mu_0
 from nmrdyn.isotopes import Isotope
 from nmrdyn.motion.mechanism import Adjustable, Mechanism
 from nmrdyn.motion.spectral_density import Debye, SpectralDensity
-from nmrdyn.schema import Array, InputError
+from nmrdyn.schema import Array, InputError, require_within
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,9 +68,8 @@ class Dipolar(Mechanism):
             found = "neither" if self.distance is None else "both"
             raise InputError(f"Dipolar: needed distance= or second_moment=, found {found}")
         for name in ("distance", "count", "second_moment"):
-            value = getattr(self, name)
-            if value is not None and not np.all(np.isfinite(value) & (np.asarray(value) > 0)):
-                raise InputError(f"Dipolar: needed a {name} above 0, found {value}")
+            if getattr(self, name) is not None:
+                require_within(f"Dipolar: {name}", getattr(self, name), above=0)
 
     @property
     def quantities(self) -> Mapping[str, Adjustable]:
@@ -82,6 +81,12 @@ class Dipolar(Mechanism):
     @property
     def label(self) -> str:
         return f"dipolar {self.partner}"
+
+    @property
+    def long_label(self) -> str:
+        if self.distance is None:
+            return f"{self.label} of {np.mean(self.moment):.3g} s^-2"
+        return f"{self.label} at {np.mean(self.distance) * 1e10:.2f} Å"
 
     @property
     def spin(self) -> float:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from scipy.optimize import elementwise
 from scipy.signal import find_peaks
 
-from nmrdyn.schema import Array, InputError
+from nmrdyn.schema import Array, InputError, require_within
 
 Rate = Callable[[npt.ArrayLike, npt.ArrayLike], Array]
 
@@ -30,6 +30,8 @@ def turning_point(rate: Rate, larmor_frequency: npt.ArrayLike) -> tuple[Array, A
         Where T1 has no minimum as a function of tau_c, or several.
     """
     larmor = np.asarray(larmor_frequency, dtype=float)
+    if larmor.size:
+        require_within("mechanism: Larmor frequency in Hz", larmor, above=0)
     values, index = np.unique(larmor, return_inverse=True)
     points = np.array([_only_minimum(rate, float(value)) for value in values]).reshape(-1, 2)
     tau, t1 = (points[index, k].reshape(larmor.shape)[()] for k in range(2))

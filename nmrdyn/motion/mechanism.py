@@ -80,13 +80,28 @@ class Mechanism(ABC):
         """Its name in a budget."""
         return self.kind
 
+    @property
+    def long_label(self) -> str:
+        """Its name beside others of the same label."""
+        return self.label
+
+    @property
+    def labels(self) -> list[str]:
+        """The names of its parts in a budget, all different."""
+        short = [part.label for part in self.parts]
+        return [part.label if short.count(part.label) == 1 else part.long_label for part in self.parts]
+
     def shares(self, tau_c: npt.ArrayLike, larmor_frequency: npt.ArrayLike) -> dict[str, Array]:
         """The fraction of 1/T1 that each part contributes, by its label."""
         total = self.rate(tau_c, larmor_frequency)
-        return {part.label: part.rate(tau_c, larmor_frequency) / total for part in self.parts}
+        parts = zip(self.labels, self.parts, strict=True)
+        return {label: part.rate(tau_c, larmor_frequency) / total for label, part in parts}
 
-    def __add__(self, other: Mechanism) -> MechanismSum:
-        return MechanismSum((*self.parts, *other.parts))
+    def __add__(self, other: object) -> MechanismSum:
+        return MechanismSum((*self.parts, *other.parts)) if isinstance(other, Mechanism) else NotImplemented
+
+    def __radd__(self, other: object) -> Mechanism:
+        return self if other == 0 else NotImplemented  # sum() begins with 0
 
     def with_values(self, **values: float | Array) -> Mechanism:
         """The mechanism with other values of some of its `quantities`."""
@@ -178,7 +193,7 @@ class MechanismSum(Mechanism):
     Raises
     ------
     InputError
-        Where the parts are not of one nucleus.
+        Where the parts are not of one nucleus, or two of them are the same.
 
     Examples
     --------
@@ -200,9 +215,8 @@ class MechanismSum(Mechanism):
             if len(found) > 1:
                 said = " and ".join(sorted(map(str, found)))
                 raise InputError(f"sum of mechanisms: needed one {attribute}, found {said}")
-        labels = [part.label for part in self.members]
-        if len(set(labels)) < len(labels):
-            raise InputError(f"sum of mechanisms: needed different ones, found {', '.join(labels)}")
+        if not self.members or len(set(self.labels)) < len(self.members):
+            raise InputError(f"sum of mechanisms: needed different ones, found {', '.join(self.labels) or 'none'}")
 
     def __repr__(self) -> str:
         return " + ".join(map(repr, self.members))

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from nmrdyn.motion.mechanism import Adjustable, Mechanism, named_spin
 from nmrdyn.motion.spectral_density import Debye, SpectralDensity
-from nmrdyn.schema import Array, InputError
+from nmrdyn.schema import Array, InputError, require_within
 
 _SPINS = (1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 4.5)
 
@@ -68,7 +68,7 @@ class BPP(Mechanism):
     eta: float | Array
     spectral_density: SpectralDensity = field(default_factory=Debye)
     spin: float | None = None
-    fluctuating: float = 1.0
+    fluctuating: float | Array = 1.0
 
     def __post_init__(self) -> None:
         nucleus, spin = named_spin("BPP", self.nucleus, self.spin)
@@ -80,12 +80,12 @@ class BPP(Mechanism):
                 f"BPP: needed a quadrupolar nucleus (spin 1, 3/2, ... 9/2), found {what}; "
                 "spin 1/2 relaxes by other mechanisms"
             )
-        if not hasattr(self.cq, "at") and (not np.all(np.isfinite(self.cq)) or np.any(np.asarray(self.cq) == 0)):
-            raise InputError(f"BPP: needed a C_Q in Hz that is not zero, found {self.cq}")
-        if not np.all((np.asarray(self.eta) >= 0) & (np.asarray(self.eta) <= 1)):
-            raise InputError(f"BPP: needed eta from 0 to 1, found {self.eta}")
-        if not 0 < self.fluctuating <= 1:
-            raise InputError(f"BPP: needed a fluctuating fraction above 0 and up to 1, found {self.fluctuating}")
+        if not hasattr(self.cq, "at"):
+            require_within("BPP: C_Q in Hz", self.cq)
+            if np.any(np.asarray(self.cq) == 0):
+                raise InputError(f"BPP: needed a C_Q in Hz that is not zero, found {self.cq}")
+        require_within("BPP: eta", self.eta, least=0, most=1)
+        require_within("BPP: fluctuating fraction", self.fluctuating, above=0, most=1)
 
     @property
     def quantities(self) -> Mapping[str, Adjustable]:

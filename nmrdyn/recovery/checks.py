@@ -13,9 +13,13 @@ from nmrdyn.isotopes import Isotope
 # The longest delay should be this many T1, or the intensity at full recovery is extrapolated.
 LEAST_RECYCLE = 4.0
 _CREDIBLE = 0.1
+_DIP = 5.0  # standard errors; the lowest of a few points is 3 below the others by chance
 # A spin 3/2 on the slow flank: fractions of the longer time, all levels saturated and the total observed, or the
 # central transition saturated and observed. The ratio of the times is 4.
-_SPIN_THREE_HALVES = {0.8: "all levels saturated, total signal", 0.5: "central transition saturated and observed"}
+_SPIN_THREE_HALVES = {
+    0.8: "all levels saturated or inverted, total signal",
+    0.5: "central transition saturated or inverted, and observed",
+}
 
 
 def of_relaxation(relaxation: xr.Dataset, recovery: xr.Dataset) -> Iterator[Finding]:
@@ -46,6 +50,7 @@ def of_relaxation(relaxation: xr.Dataset, recovery: xr.Dataset) -> Iterator[Find
     yield from _of_components(relaxation)
     yield from _of_choice(relaxation)
     yield from _of_delays(relaxation, recovery)
+    yield from _of_dips(relaxation, recovery)
 
 
 def _of_components(relaxation: xr.Dataset) -> Iterator[Finding]:
@@ -120,4 +125,32 @@ def _of_delays(relaxation: xr.Dataset, recovery: xr.Dataset) -> Iterator[Finding
             ", ".join(relaxation["experiment"].values[short]),
             f"the longest delay is {reach[short].min():.1f} T1 or more, below {LEAST_RECYCLE:g}: "
             "full recovery is extrapolated, and a wrong recovery model would not show",
+        )
+
+
+def _of_dips(relaxation: xr.Dataset, recovery: xr.Dataset) -> Iterator[Finding]:
+    """Signals that fall before they recover, which one line of a quadrupolar nucleus may do, and no exponential."""
+    nucleus = relaxation.attrs.get("nucleus", "")
+    if not nucleus or Isotope.get(nucleus).spin < 1:
+        return
+    depth = np.zeros(recovery.sizes["experiment"])
+    for i in range(depth.size):
+        used = np.isfinite(recovery["signal"].values[i])
+        if relaxation["model"].values[i] == "populations" or used.sum() < 3:
+            continue
+        order = np.argsort(recovery["delay"].values[i][used], kind="stable")
+        signal = recovery["signal"].values[i][used][order]
+        stderr = recovery["signal_stderr"].values[i][used][order]
+        lowest = int(np.argmin(signal))
+        # Against the mean of what came before, so that noise of one early point is no dip.
+        if lowest > 0:
+            fall = signal[:lowest].mean() - signal[lowest]
+            depth[i] = fall / (stderr[lowest] * np.sqrt(1 + 1 / lowest))
+    dips = np.nan_to_num(depth) > _DIP
+    if dips.any():
+        yield Finding(
+            "recovery-dips",
+            ", ".join(relaxation["experiment"].values[dips]),
+            f"the signal falls (by up to {depth[dips].max():.0f} standard errors) before it recovers, as the central "
+            "transition does once all levels are saturated: fit PopulationRecovery with what was prepared and observed",
         )

@@ -51,7 +51,8 @@ class BiExponential(_Exponentials):
 
     The times and fractions of both are `component_t1` and `component_fraction`; `t1` is the time at which 1/e is left
     to recover, which compares with T1 and T1* of the other models. Two rates need not be two sites: one spin 3/2 on
-    the slow flank recovers with 0.8 and 0.2 at rates of 1:4, and a fit that comes near it says so.
+    the slow flank recovers with 0.8 and 0.2 at rates of 1:4, and a fit that comes near it says so. Rates of 1:4 take a
+    signal-to-noise ratio of 100 or more to be told apart; a recovery of one exponential has no second, and fails.
 
     Examples
     --------

@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from nmrdyn.findings import attach, attached
+from nmrdyn.isotopes import Isotope
 from nmrdyn.recovery import checks
 from nmrdyn.recovery.exponentials import BiExponential, TriExponential
 from nmrdyn.recovery.model import RecoveryModel
@@ -74,6 +75,11 @@ def fit_recovery(
     for name, kind, reason in zip(*(recovery[key].values for key in ("experiment", "kind", "reason")), strict=True):
         if kind not in RECOVERY_KINDS and not reason:
             raise InputError(f"{name}: needed a saturation or inversion recovery, found {kind}; leave it out")
+    nucleus = recovery.attrs.get("nucleus", "")
+    for candidate in candidates:
+        spin = getattr(candidate, "spin", None)
+        if nucleus and spin not in (None, Isotope.get(nucleus).spin):
+            raise InputError(f"fit_recovery: needed a model of {nucleus}, found one of spin {spin:g}: {candidate}")
 
     rows = []
     for trace in range(recovery.sizes["experiment"]):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from nmrdyn.schema import Array
+from nmrdyn.schema import Array, require_within
 
 
 class RecoveryModel(ABC):
@@ -32,6 +32,10 @@ class RecoveryModel(ABC):
         def parameters(self) -> tuple[str, ...]: ...
         @property
         def depth(self) -> float | None: ...
+
+    def __post_init__(self) -> None:
+        if self.fixed is not None:
+            require_within(f"{self.name}: depth or efficiency", self.fixed, above=0, most=10, single=True)
 
     @abstractmethod
     def decay(self, delay: Array, *parameters: float) -> Array:
@@ -61,6 +65,6 @@ class RecoveryModel(ABC):
         """
         return [np.linspace(np.log(low), np.log(high), 64)]
 
-    def at(self, larmor_frequency: float) -> RecoveryModel:
-        """The model at a Larmor frequency [Hz], for those that depend on it."""
+    def at(self, larmor_frequency: float, temperature: float) -> RecoveryModel:
+        """The model at a Larmor frequency [Hz] and a temperature [K], for those that depend on them."""
         return self

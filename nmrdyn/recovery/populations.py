@@ -21,6 +21,10 @@ _LINE = re.compile(r"(?:(st)([1-9])|(line)([1-9]?))_(upper|lower)")
 class TransitionRates(Protocol):
     """A mechanism of relaxation, as far as populations need one."""
 
+    def at(self, temperature: npt.ArrayLike) -> TransitionRates:
+        """The mechanism at `temperature` [K]."""
+        ...
+
     def transition_rates(self, tau_c: npt.ArrayLike, larmor_frequency: npt.ArrayLike) -> tuple[Array, Array, Array]:
         """(W1, W2, W) [s^-1] for `tau_c` [s] and `larmor_frequency` [Hz]."""
         ...
@@ -93,7 +97,10 @@ class PopulationRecovery(RecoveryModel):
     """
 
     name: ClassVar[str] = "populations"
-    start: ClassVar[Mapping[str, tuple[float, ...]]] = {"ratio": (1.0, 2.0, 4.0), "magnetic_share": (0.0, 0.5, 1.0)}
+    start: ClassVar[Mapping[str, tuple[float, ...]]] = {
+        "ratio": (1.0, 1.5, 2.2, 3.0, 4.0),
+        "magnetic_share": (0.0, 0.5, 1.0),
+    }
     bounds: ClassVar[Mapping[str, tuple[float, float]]] = {"ratio": (1.0, 4.0), "magnetic_share": (0.0, 1.0)}
     ends: ClassVar[frozenset[str]] = frozenset({"ratio", "magnetic_share"})
     meaning: ClassVar[str] = "T1 of the initial rate of <I_z>, all levels saturated"
@@ -106,13 +113,20 @@ class PopulationRecovery(RecoveryModel):
     larmor_frequency: float | None = None
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.spin not in _SPINS:
             raise InputError(f"populations: needed spin 1, 3/2, ... 9/2, found {self.spin}")
-        if self.interaction not in _INTERACTIONS:
+        if not isinstance(self.interaction, str) or self.interaction not in _INTERACTIONS:
             known = ", ".join(_INTERACTIONS)
             raise InputError(f"populations: needed an interaction among {known}, found {self.interaction!r}")
+        for name in ("initial", "observed"):
+            if not isinstance(getattr(self, name), str):
+                raise InputError(f"populations: needed a name for {name}, found {getattr(self, name)!r}")
         self._deviation()
         self._weights()
+        if self.mechanism is not None and getattr(self.mechanism, "spin", None) not in (None, self.spin):
+            found = f"one of spin {self.mechanism.spin:g}" if hasattr(self.mechanism, "spin") else self.mechanism
+            raise InputError(f"populations: needed a mechanism of spin {self.spin:g}, found {found}")
 
     @property
     def parameters(self) -> tuple[str, ...]:
@@ -143,15 +157,18 @@ class PopulationRecovery(RecoveryModel):
     ) -> tuple[Array, Array]:
         """Rates [s^-1] and amplitudes (..., k) of 1 - M/M_eq = sum A exp(-rate t), equal rates joined for scalars."""
         given = {"w1": np.asarray(w1, float), "w2": np.asarray(w2, float), "w": np.asarray(w, float)}
-        for name, value in given.items():
-            if np.any(value != 0) and name not in _INTERACTIONS[self.interaction]:
-                raise InputError(
-                    f"populations: needed {name} = 0 for the interaction {self.interaction!r}, found {value}"
-                )
-            if not np.all(value >= 0):
-                raise InputError(f"populations: needed rates of 0 /s or more, found {name} = {value}")
-        rates, amplitudes = self._modes(**given)
+        rates, amplitudes = self._modes(**self._checked(given))
         return _joined(rates, amplitudes) if rates.ndim == 1 else (rates, amplitudes)
+
+    def _checked(self, rates: dict[str, Array]) -> dict[str, Array]:
+        """The rates, if they are rates and the interaction has them."""
+        for name, value in rates.items():
+            if np.any(value != 0) and name not in _INTERACTIONS[self.interaction]:
+                has = " and ".join(_INTERACTIONS[self.interaction])
+                raise InputError(f"populations: {self.interaction!r} has {has}, needed {name} = 0, found {value}")
+            if not np.all((value >= 0) & np.isfinite(value)):
+                raise InputError(f"populations: needed finite rates of 0 /s or more, found {name} = {value}")
+        return rates
 
     def _modes(self, *, w1: Array, w2: Array, w: Array) -> tuple[Array, Array]:
         """Rates and amplitudes (..., k), one for each level; a step of a search may take a rate below 0."""
@@ -187,8 +204,10 @@ class PopulationRecovery(RecoveryModel):
         )
         return [np.sort(np.append(branch, np.log(turn))) if low < shortest else np.sort(branch) for branch in branches]
 
-    def at(self, larmor_frequency: float) -> PopulationRecovery:
-        return self if self.mechanism is None else replace(self, larmor_frequency=larmor_frequency)
+    def at(self, larmor_frequency: float, temperature: float) -> PopulationRecovery:
+        if self.mechanism is None:
+            return self
+        return replace(self, mechanism=self.mechanism.at(temperature), larmor_frequency=larmor_frequency)
 
     @property
     def _larmor(self) -> float:
@@ -244,9 +263,13 @@ class PopulationRecovery(RecoveryModel):
         if how not in ("sat", "inv") or None in lines:
             self._refuse("initial", self.initial, [f"{line}_sat" for line in ("all", *self._lines())])
         prepared = equilibrium.copy()
-        for upper, lower in filter(None, lines):
-            pair = prepared[[lower, upper]] if how == "inv" else np.full(2, prepared[[lower, upper]].mean())
-            prepared[[upper, lower]] = pair
+        levels = [list(line) for line in lines if line is not None]
+        if len(levels) == 2 and levels[0][1] == levels[1][0]:
+            if how == "inv":
+                self._refuse("initial", self.initial, ["all_inv"])  # two inversions of one level have an order
+            levels = [[*levels[0], levels[1][1]]]
+        for level in levels:
+            prepared[level] = prepared[level[::-1]] if how == "inv" else prepared[level].mean()
         return prepared - equilibrium
 
     def _clamped(self, relaxation: Array) -> Array:

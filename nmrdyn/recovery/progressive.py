@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from nmrdyn.recovery.model import RecoveryModel
-from nmrdyn.schema import Array, InputError
+from nmrdyn.schema import Array, require_within
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,10 +45,10 @@ class ProgressiveSaturation(RecoveryModel):
     depth: float | None = 1.0
 
     def __post_init__(self) -> None:
-        if not 0 < self.flip_angle < 180:
-            raise InputError(
-                f"progressive saturation: needed a flip angle in 0 to 180 degrees, found {self.flip_angle}"
-            )
+        super().__post_init__()
+        require_within(
+            "progressive saturation: flip angle in degrees", self.flip_angle, above=0, below=180, single=True
+        )
 
     def decay(self, delay: Array, *parameters: float) -> Array:
         (t1,) = parameters

@@ -12,15 +12,18 @@ from scipy.optimize import least_squares
 from scipy.stats import f as f_distribution
 
 from nmrdyn.recovery.model import RecoveryModel
-from nmrdyn.schema import Array
+from nmrdyn.schema import Array, InputError
 
 # Residuals are called larger than the measured noise when an F test says so at this level.
 MISFIT_LEVEL = 0.01
 # T1 is looked for within this factor of the shortest and the longest delay.
 _REACH = 30.0
+# An exponential this many times shorter than the first delay has left nothing to see.
+_UNSEEN = 3.0
 # Two searched regions whose chi-square differs by less than this times its residual variance fit alike (95 %).
 _ALIKE = 3.84
 _STEP = 1e-5
+_STARTS = 3
 
 
 @dataclass(frozen=True)
@@ -64,33 +67,51 @@ class _Projection:
         self.model, self.delay, self.weight = model, delay, weight
         self.target = signal * weight
 
-    def decay(self, parameters: Array) -> Array:
-        return self.model.decay(self.delay, float(np.exp(parameters[0])), *parameters[1:])
-
-    def basis(self, parameters: Array) -> Array:
-        """Columns (row, coefficient) in units of the noise: 1 and the decay, or their fixed combination."""
-        decay = self.decay(parameters)
+    def columns(self, parameters: Array) -> tuple[Array, Array]:
+        """The curves that add up to the signal, in units of the noise: what is constant, and the decay."""
+        decay = self.model.decay(self.delay, float(np.exp(parameters[0])), *parameters[1:]) * self.weight
         if self.model.fixed is None:
-            return np.stack([np.ones_like(decay), decay], axis=1) * self.weight[:, None]
-        return ((1 - self.model.fixed * decay) * self.weight)[:, None]
+            return self.weight, decay
+        return self.weight - self.model.fixed * decay, np.zeros_like(decay)
 
-    def coefficients(self, parameters: Array) -> Array:
-        return np.asarray(np.linalg.lstsq(self.basis(parameters), self.target, rcond=None)[0], dtype=float)
+    def coefficients(self, parameters: Array) -> tuple[float, float]:
+        """Of both columns. That of the decay is 0 or less: a long recovery upside down could imitate a short one."""
+        constant, decay = self.columns(parameters)
+        overlap = (constant @ decay) / (constant @ constant)
+        rest = decay - overlap * constant
+        size = rest @ rest
+        loss = min(float(rest @ self.target / size), 0.0) if size > 1e-20 * (decay @ decay) else 0.0
+        return float(constant @ self.target / (constant @ constant) - overlap * loss), loss
 
     def residual(self, parameters: Array) -> Array:
-        return self.basis(parameters) @ self.coefficients(parameters) - self.target
+        return self.curve(parameters, self.coefficients(parameters)) - self.target
+
+    def chi2(self, parameters: Array) -> float:
+        return float(np.sum(self.residual(parameters) ** 2))
+
+    def curve(self, parameters: Array, coefficients: tuple[float, float]) -> Array:
+        """The signal for given coefficients, in units of the noise."""
+        constant, decay = self.columns(parameters)
+        return coefficients[0] * constant + coefficients[1] * decay
 
     def jacobian(self, parameters: Array) -> Array:
         """Slopes (row, parameter and coefficient) of the curve, in units of the noise."""
         coefficients = self.coefficients(parameters)
         steps = _STEP * np.eye(parameters.size)
-        slopes = [(self.basis(parameters + s) - self.basis(parameters - s)) @ coefficients / (2 * _STEP) for s in steps]
-        return np.stack([*slopes, *self.basis(parameters).T], axis=1)
+        slopes = [
+            (self.curve(parameters + s, coefficients) - self.curve(parameters - s, coefficients)) / (2 * _STEP)
+            for s in steps
+        ]
+        constant, decay = self.columns(parameters)
+        return np.stack([*slopes, constant] if self.model.fixed is not None else [*slopes, constant, decay], axis=1)
 
 
 def fit_trace(trace: xr.Dataset, model: RecoveryModel) -> TraceFit | FailedFit:
     """Fit a recovery model to one experiment of stage `recovery`."""
-    model = model.at(float(trace["larmor_frequency"]))
+    try:
+        model = model.at(float(trace["larmor_frequency"]), float(trace["temperature"]))
+    except InputError as error:
+        return FailedFit(str(error))
     used = np.isfinite(trace["signal"].values) & np.isfinite(trace["delay"].values)
     delay, signal = trace["delay"].values[used], trace["signal"].values[used]
     noise, noise_dof = trace["signal_stderr"].values[used], float(trace["noise_dof"])
@@ -106,23 +127,20 @@ def fit_trace(trace: xr.Dataset, model: RecoveryModel) -> TraceFit | FailedFit:
     searched = [_search(projection, region) for region in regions if region.size > 1]
     if not searched:
         return FailedFit("the mechanism allows no T1 as short as the delays could tell")
-    best, lower, upper, success = min(searched, key=lambda found: float(np.sum(projection.residual(found[0]) ** 2)))
-    coefficients = projection.coefficients(best)
-    amplitude = float(coefficients[0])
-    factor = model.fixed if model.fixed is not None else float(-coefficients[1] / amplitude)
-    undetermined = "" if success else f"the {model.name} fit did not converge"
-    undetermined = undetermined or _undetermined(model, best, (lower, upper), amplitude, factor * amplitude)
-    if undetermined:
-        return FailedFit(undetermined)
-
-    chi2 = float(np.sum(projection.residual(best) ** 2))
+    best, lower, upper, success = min(searched, key=lambda found: projection.chi2(found[0]))
+    amplitude, loss = projection.coefficients(best)
+    undetermined = _undetermined(model, best, (lower, upper), amplitude, loss) or _unseen(model, best, positive.min())
+    if undetermined or not success:
+        return FailedFit(undetermined or f"the {model.name} fit did not converge")
+    factor = model.fixed if model.fixed is not None else -loss / amplitude
+    chi2 = projection.chi2(best)
     dof = delay.size - n_parameters
     variance, error_dof, scaled, reason = _error_scale(chi2, dof, noise_dof if measured else 0.0)
     covariance = _covariance(projection, best, (lower, upper), variance)
     natural = _natural(best)
     t1 = model.t1(*natural)
     times, fractions = model.components(*natural)
-    worse = np.array([float(np.sum(projection.residual(found[0]) ** 2)) - chi2 for found in searched]) / variance
+    worse = (np.array([projection.chi2(found[0]) for found in searched]) - chi2) / variance
     likely = np.exp(-worse / 2) / np.exp(-worse / 2).sum()
     apart = np.log([model.t1(*_natural(found[0])) / t1 for found in searched])
     if np.sum(worse < _ALIKE) > 1:
@@ -164,12 +182,25 @@ def _search(projection: _Projection, region: Array) -> tuple[Array, Array, Array
     model = projection.model
     lower = np.array([region.min(), *(model.bounds[name][0] for name in model.parameters[1:])])
     upper = np.array([region.max(), *(model.bounds[name][1] for name in model.parameters[1:])])
-    grid = itertools.product(region, *(model.start[name] for name in model.parameters[1:]))
-    start = min((np.array(point) for point in grid), key=lambda point: float(np.sum(projection.residual(point) ** 2)))
-    start = np.clip(start, lower + 1e-9, upper - 1e-9)
     tight = {"xtol": 1e-12, "ftol": 1e-12, "gtol": 1e-12}
-    found = least_squares(projection.residual, start, bounds=(lower, upper), jac="3-point", x_scale="jac", **tight)
-    return found.x, lower, upper, bool(found.success)
+    found = [
+        least_squares(projection.residual, start, bounds=(lower, upper), jac="3-point", x_scale="jac", **tight)
+        for start in _starts(projection, region, lower, upper)
+    ]
+    best = min(found, key=lambda one: float(one.cost))
+    return best.x, lower, upper, bool(best.success)
+
+
+def _starts(projection: _Projection, region: Array, lower: Array, upper: Array) -> list[Array]:
+    """Where to begin: of each combination of the other parameters the best in the region, and of these the best few."""
+    model = projection.model
+    ranked = []
+    for others in itertools.product(*(model.start[name] for name in model.parameters[1:])):
+        points = [np.clip([first, *others], lower + 1e-9, upper - 1e-9) for first in region]
+        chi2 = [projection.chi2(point) for point in points]
+        ranked.append((min(chi2), points[int(np.argmin(chi2))]))
+    ranked.sort(key=lambda pair: pair[0])
+    return [point for _, point in ranked[:_STARTS]]
 
 
 def _covariance(projection: _Projection, best: Array, bounds: tuple[Array, Array], variance: float) -> Array:
@@ -183,6 +214,7 @@ def _covariance(projection: _Projection, best: Array, bounds: tuple[Array, Array
     known = np.where(confined, np.sqrt(12) / (bounds[1] - bounds[0]), 0.0)  # one over the sd of a uniform
     jacobian = np.vstack([jacobian, np.pad(np.diag(known), ((0, 0), (0, jacobian.shape[1] - best.size)))])
     scale = np.linalg.norm(jacobian, axis=0)
+    scale[scale == 0] = 1.0
     inverse = np.linalg.pinv((jacobian / scale).T @ (jacobian / scale)) / np.outer(scale, scale)
     return inverse[: best.size, : best.size]
 
@@ -207,9 +239,9 @@ def _unusable(delay: Array, signal: Array, model: RecoveryModel, n_parameters: i
     return ""
 
 
-def _undetermined(model: RecoveryModel, best: Array, bounds: tuple[Array, Array], amplitude: float, lost: float) -> str:
+def _undetermined(model: RecoveryModel, best: Array, bounds: tuple[Array, Array], amplitude: float, loss: float) -> str:
     """Why the best fit is no T1, or ""."""
-    if lost < 0:
+    if loss >= 0 and model.fixed is None:
         return "the signal falls with the delay: this is not a recovery"
     if amplitude <= 0:
         return "the signal does not recover to a positive intensity"
@@ -220,6 +252,14 @@ def _undetermined(model: RecoveryModel, best: Array, bounds: tuple[Array, Array]
                 "tau_c": "T1 is at the shortest that the mechanism allows, or far from the delays",
             }.get(name, f"{name} is at its bound, {value:.2g}")
             return f"{what}: the delays do not determine it"
+    return ""
+
+
+def _unseen(model: RecoveryModel, best: Array, first: float) -> str:
+    """Why an exponential was not seen, or "": over before the first delay, it imitates any depth and any T1."""
+    times, _ = model.components(*_natural(best))
+    if times.size and times[-1] < first / _UNSEEN:
+        return f"an exponential of {times[-1]:.2g} s is over before the first delay: the delays do not determine it"
     return ""
 
 

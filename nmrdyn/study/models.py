@@ -23,7 +23,7 @@ from nmrdyn.units import parse
 # The keys of each kind of mechanism: those it needs, and those it may have.
 _MECHANISMS: dict[str, tuple[set[str], set[str]]] = {
     "quadrupolar": ({"cq", "eta"}, {"fluctuating", "spectral_density"}),
-    "dipolar": ({"partner", "distance"}, {"count", "spectral_density"}),
+    "dipolar": ({"partner"}, {"distance", "count", "second_moment", "spectral_density"}),
     "background": ({"rate"}, set()),
     "conductivity": ({"convention"}, set()),
 }
@@ -80,7 +80,8 @@ class MechanismReader:
                 return Dipolar(
                     nucleus=str(self.nucleus),
                     partner=str(table["partner"]),
-                    distance=self._quantity(table["distance"], "length", "distance"),
+                    distance=self._optional(table, "length", "distance"),
+                    second_moment=self._optional(table, "second moment", "second_moment"),
                     count=number(table.get("count", 1), "count", self.where),
                     spectral_density=density,
                 )
@@ -92,12 +93,17 @@ class MechanismReader:
                 spectral_density=density,
             )
 
+    def _optional(self, table: Mapping[str, Any], dimension: str, name: str) -> float | None:
+        return self._quantity(table[name], dimension, name) if name in table else None
+
     def _quantity(self, said: object, dimension: str, name: str) -> float:
-        """The magnitude (codes print C_Q with a sign, on which relaxation does not depend), its error as a prior."""
+        """A value, whose error becomes its prior."""
         found = parse(said, dimension, name=f"{self.where}, {name}")
+        # Codes print C_Q with a sign, on which relaxation does not depend.
+        value = abs(found.value) if name == "cq" else found.value
         if found.stderr > 0:
-            self.priors[f"{self.process}.{name}"] = Normal(abs(found.value), found.stderr)
-        return abs(found.value)
+            self.priors[f"{self.process}.{name}"] = Normal(value, found.stderr)
+        return value
 
 
 def _density(said: object, where: str) -> densities.SpectralDensity:

@@ -46,5 +46,5 @@ def number(value: object, what: str, where: str) -> float:
     """A plain number."""
     try:
         return float("not a number" if isinstance(value, bool) else value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise InputError(f"{where}: needed a number for {what}, found {value!r}") from None

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from nmrdyn.motion.spectral_density.parameters import require_within
-from nmrdyn.schema import Array
+from nmrdyn.schema import Array, require_within
 
 
 @dataclass(frozen=True)

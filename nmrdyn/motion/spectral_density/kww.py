@@ -10,9 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import gammaln
 
-from nmrdyn.motion.spectral_density.parameters import require_within
 from nmrdyn.motion.spectral_density.tabulated import tabulate
-from nmrdyn.schema import Array
+from nmrdyn.schema import Array, require_within
 
 # At 0.05 the mean time is already 1e18 times the shortest that matters.
 _SMALLEST = 0.05

@@ -8,8 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nmrdyn.motion.spectral_density.debye import Debye
-from nmrdyn.motion.spectral_density.parameters import require_within
-from nmrdyn.schema import Array
+from nmrdyn.schema import Array, require_within
 
 
 @dataclass(frozen=True)

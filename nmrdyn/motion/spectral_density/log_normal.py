@@ -9,9 +9,8 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from nmrdyn.motion.spectral_density.parameters import require_within
 from nmrdyn.motion.spectral_density.tabulated import tabulate
-from nmrdyn.schema import Array
+from nmrdyn.schema import Array, require_within
 
 _LARGEST = 20.0
 
