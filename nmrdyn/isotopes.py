@@ -145,6 +145,14 @@ class Isotope:
         return moment
 
 
+def known_spin(name: str) -> float | None:
+    """The spin of the isotope called `name`, None where it is not in the table."""
+    try:
+        return Isotope.get(name).spin
+    except InputError:
+        return None
+
+
 def efg_factor(unit: str) -> float:
     """V/m^2 in one `unit` of an electric field gradient.
 

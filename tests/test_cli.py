@@ -16,6 +16,7 @@ import xarray as xr
 
 import nmrdyn as nd
 from nmrdyn.cli import main
+from nmrdyn.findings import attached
 from nmrdyn.report.summary import verdict_lines
 from nmrdyn.simulate.example import example_truths
 
@@ -149,8 +150,86 @@ def test_t1_lists_every_recovery_failed_ones_too(folder, capsys):
     assert three["t1_s"] > 0
     assert main(["t1", str(folder / "23Na")]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 4
-    assert "ser" in lines[2]
+    head, *rows = lines[:4]
+    assert head.split() == ["expno", "T/K", "model", "T1/s", "beta", "depth", "chi2_red", "rows", "remarks"]
+    assert [row.split()[0] for row in rows] == ["1", "2", "3"]
+    assert "ser" in rows[1]
+    # Below the table stands what a referee would remark on, but for what the table says already.
+    said = attached(nd.fit_recovery(nd.read_topspin(folder / "23Na")))
+    assert [(finding.code, finding.where) for finding in said][:2] == [("no-t1", "2"), ("no-temperature", "3")]
+    assert lines[4:] == [f"{finding.where}: {finding.text} [{finding.code}]" for finding in said[1:]]
+    assert lines[4] == "3: temperature unknown: not used [no-temperature]"
+
+
+def test_t1_says_which_t1_it_is_and_what_else_would_fit(folder, capsys):
+    assert main(["t1", str(folder / "23Na"), "--json"]) == 0
+    one, two, three = parsed(capsys.readouterr().out)
+    assert list(one)[15:] == ["t1_meaning", "t1_mean_s", "components", "model_weights"]
+    relaxation = nd.fit_recovery(nd.read_topspin(folder / "23Na"))
+    assert [entry["model"] for entry in (one, two, three)] == relaxation["model"].values.tolist()
+    assert one["t1_meaning"] == relaxation["t1_meaning"].values[0]
+    assert one["t1_mean_s"] == pytest.approx(relaxation["t1_mean"].values[0])
+    assert list(one["model_weights"]) == ["single", "stretched", "bi"]
+    for entry in (one, three):
+        assert sum(entry["model_weights"].values()) == pytest.approx(1)
+        assert entry["model_weights"][entry["model"]] == max(entry["model_weights"].values())
+    assert (two["t1_meaning"], two["t1_mean_s"], two["components"]) == ("", None, [])
+    # A remark on several experiments stands with each, and one on a failed fit is its reason.
+    for finding in attached(relaxation):
+        for entry in (one, two, three):
+            named = entry["experiment"] in finding.where.split(", ")
+            assert (finding.text in entry["warnings"]) == (named and finding.code != "no-t1")
+    assert three["warnings"][0].startswith("TE 673.2")
+
+
+def test_t1_of_two_exponentials_lists_both(tmp_path, capsys):
+    truth = nd.RelaxationTruth(
+        nucleus="23Na",
+        larmor_frequency=132.32e6,
+        cq=1e6,
+        eta=0.1,
+        activation_energy=0.45,
+        tau_c=1e-5,
+        reference_temperature=333.15,
+        temperature=[320.0],
+        snr=1000.0,
+        recovery=nd.PopulationRecovery(spin=1.5, interaction="quad", initial="all_sat", observed="total"),
+    )
+    nd.simulate_folder(truth, tmp_path / "levels", seed=1)
+    assert main(["t1", str(tmp_path / "levels"), "--model", "bi", "--json"]) == 0
+    (entry,) = parsed(capsys.readouterr().out)
+    # W1 = 4 W2: 0.8 and 0.2 at 5/8 and 5/2 of the initial rate (Andrew and Tunstall 1961).
+    longer, shorter = entry["components"]
+    assert longer["t1_s"] == pytest.approx(1.6 * truth.t1[0], rel=0.05)
+    assert (longer["fraction"], longer["t1_s"] / shorter["t1_s"]) == (
+        pytest.approx(0.8, abs=0.05),
+        pytest.approx(4, rel=0.2),
+    )
+    assert longer["fraction"] + shorter["fraction"] == pytest.approx(1)
+    assert any("one 23Na site on the slow flank" in warning for warning in entry["warnings"])
+    assert main(["t1", str(tmp_path / "levels"), "--model", "bi"]) == 0
+    assert any(line.endswith("[one-site-two-rates]") for line in capsys.readouterr().out.splitlines()[2:])
+    # From the levels themselves.
+    assert main(["t1", str(tmp_path / "levels"), *POPULATIONS, "--json"]) == 0
+    (entry,) = parsed(capsys.readouterr().out)
+    assert entry["t1_s"] == pytest.approx(truth.t1[0], abs=4 * entry["t1_stderr_s"])
+    assert entry["t1_stderr_s"] < 0.03 * truth.t1[0]
+    assert entry["warnings"] == []
+
+
+POPULATIONS = ["--model", "populations", "--initial", "all_sat", "--observed", "total"]
+
+
+def test_t1_from_populations_takes_the_spin_of_the_nucleus(folder, capsys):
+    assert main(["t1", str(folder / "23Na"), *POPULATIONS, "--json"]) == 0
+    entries = parsed(capsys.readouterr().out)
+    model = nd.PopulationRecovery(spin=1.5, interaction="quad", initial="all_sat", observed="total")
+    relaxation = nd.fit_recovery(nd.read_topspin(folder / "23Na"), model)
+    assert [entry["t1_s"] for entry in entries[::2]] == pytest.approx(relaxation["t1"].values[::2].tolist())
+    assert [entry["model"] for entry in entries] == ["populations"] * 3
+    assert entries[0]["t1_meaning"] == "T1 of the initial rate of <I_z>, all levels saturated"
+    assert entries[1]["t1_s"] is None
+    assert entries[0]["model_weights"] == {"populations": 1.0}
 
 
 TAU = ["tau", "--nucleus", "11B", "--cq", "0.1MHz", "--eta", "0.4", "--larmor", "160.49MHz"]
@@ -184,6 +263,76 @@ def test_tau_below_the_minimum_has_no_solution(capsys):
     # T1 at the minimum is proportional to C_Q^-2.
     needed = 0.1 * np.sqrt(found["t1_minimum_s"] / 0.010)
     assert f"C_Q would have to be at least {needed:.4g} MHz" in capsys.readouterr().out
+
+
+PROTONS = ["--dipolar", "1H:1.20A:4"]
+
+
+def test_tau_adds_dipolar_relaxation(capsys):
+    # 11B in BH4- with protons at 1.20 Å: 1.69 times the quadrupolar rate where both are slow, 1.89 times where both are
+    # fast, so that 61.13 s mean 2.69 µs; the shortest T1 of both is 35.8 ms (independent double commutators).
+    assert main([*TAU, "--t1", "61.13 s", *PROTONS, "--json"]) == 0
+    found = parsed(capsys.readouterr().out)
+    assert list(found) == ["tau_c_fast_s", "tau_c_slow_s", "t1_minimum_s", "feasible", "shares"]
+    assert found["tau_c_slow_s"] == pytest.approx(2.69e-6, rel=1e-3)
+    assert found["t1_minimum_s"] == pytest.approx(35.8e-3, rel=2e-3)
+    for branch, ratio in (("fast", 1.89), ("slow", 1.69)):
+        shares = found["shares"][branch]
+        assert list(shares) == ["quadrupolar", "dipolar 1H"]
+        assert sum(shares.values()) == pytest.approx(1, rel=1e-14)
+        assert shares["dipolar 1H"] / shares["quadrupolar"] == pytest.approx(ratio, rel=3e-3)
+    assert main([*TAU, "--t1", "61.13 s", *PROTONS]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "T1 minimum   0.03584 s",
+        "tau_c fast   1.361e-13 s",
+        "  1/T1 is quadrupolar 34.6 %, dipolar 1H 65.4 % (1.89 times quadrupolar)",
+        "tau_c slow   2.69e-06 s",
+        "  1/T1 is quadrupolar 37.2 %, dipolar 1H 62.8 % (1.69 times quadrupolar)",
+    ]
+
+
+def test_tau_without_dipolar_relaxation_is_all_quadrupolar(capsys):
+    assert main([*TAU, "--t1", "61.13 s", "--json"]) == 0
+    shares = parsed(capsys.readouterr().out)["shares"]
+    assert shares == {branch: {"quadrupolar": pytest.approx(1, rel=1e-14)} for branch in ("fast", "slow")}
+    assert main([*TAU, "--t1", "61.13 s"]) == 0
+    assert "1/T1" not in capsys.readouterr().out
+
+
+def test_tau_takes_several_partners_and_one_of_each_unless_said(capsys):
+    assert main([*TAU, "--t1", "61.13 s", *PROTONS, "--dipolar", "7Li:250pm", "--json"]) == 0
+    found = parsed(capsys.readouterr().out)
+    protons = nd.Dipolar(nucleus="11B", partner="1H", distance=1.2e-10, count=4)
+    lithium = nd.Dipolar(nucleus="11B", partner="7Li", distance=2.5e-10)
+    mechanism = nd.BPP(nucleus="11B", cq=0.1e6, eta=0.4) + protons + lithium
+    fast, slow = mechanism.correlation_times(61.13, 160.49e6)
+    assert (found["tau_c_fast_s"], found["tau_c_slow_s"]) == (pytest.approx(fast), pytest.approx(slow))
+    assert list(found["shares"]["slow"]) == ["quadrupolar", "dipolar 1H", "dipolar 7Li"]
+    for shares in found["shares"].values():
+        assert sum(shares.values()) == pytest.approx(1, rel=1e-14)
+
+
+def test_tau_takes_shells_of_one_partner(capsys):
+    assert main([*TAU, "--t1", "61.13 s", *PROTONS, "--dipolar", "1H:2.5A:8", "--json"]) == 0
+    shares = parsed(capsys.readouterr().out)["shares"]["slow"]
+    assert list(shares) == ["quadrupolar", "dipolar 1H at 1.20 Å", "dipolar 1H at 2.50 Å"]
+    # The rate is proportional to the number and to r^-6.
+    near, far = list(shares.values())[1:]
+    assert far / near == pytest.approx(2 * (1.2 / 2.5) ** 6)
+    assert sum(shares.values()) == pytest.approx(1, rel=1e-14)
+
+
+def test_tau_below_the_minimum_of_several_mechanisms_has_no_solution(capsys):
+    assert main([*TAU, "--t1", "30 ms", *PROTONS, "--json"]) == 0
+    found = parsed(capsys.readouterr().out)
+    assert (found["tau_c_fast_s"], found["tau_c_slow_s"], found["feasible"]) == (None, None, False)
+    assert found["shares"]["slow"] == {"quadrupolar": None, "dipolar 1H": None}
+    assert main([*TAU, "--t1", "30 ms", *PROTONS]) == 0
+    out = capsys.readouterr().out
+    needed = float(re.search(r"C_Q would have to be at least (\S+) MHz", out)[1])
+    protons = nd.Dipolar(nucleus="11B", partner="1H", distance=1.2e-10, count=4)
+    shortest = (nd.BPP(nucleus="11B", cq=needed * 1e6, eta=0.4) + protons).t1_minimum(160.49e6)
+    assert shortest == pytest.approx(0.030, rel=5e-4)  # four digits of C_Q, of which T1 has the square
 
 
 # What is refused
@@ -247,6 +396,46 @@ def test_tau_refuses_what_has_no_unit_or_no_meaning(option, value, words, capsys
         at = arguments.index(option)
         arguments[at : at + 2] = [f"{option}={value}"]
     refused(arguments, capsys, *words)
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ("1H", ["--dipolar", "isotope:distance:count such as 1H:1.20A:4", "'1H'"]),
+        ("1H:1.20:4", ["--dipolar", "a unit (m, mm, nm, pm, A, Å)", "'1.20'"]),
+        ("1H:1.2MHz:4", ["--dipolar", "'MHz'"]),
+        ("1H:1.2A:x", ["--dipolar", "'1H:1.2A:x'"]),
+        ("1H:1.2A:1.5", ["--dipolar", "'1H:1.2A:1.5'"]),
+        ("1H:1.2A:-4", ["--dipolar", "'1H:1.2A:-4'"]),
+        ("1H:1.2A:²", ["--dipolar", "'1H:1.2A:²'"]),
+        ("1H:1.2A:", ["--dipolar", "'1H:1.2A:'"]),
+        ("1H:1.2A:4:5", ["--dipolar", "'1H:1.2A:4:5'"]),
+        ("1H:1.2A:0", ["count", "above 0"]),
+        ("1H:0A:4", ["--dipolar", "above 0", "'0A'"]),
+        ("1H:1.2±0.1A:4", ["--dipolar", "±"]),
+        ("9Q:1.2A:4", ["isotope", "'9Q'"]),
+        ("H:1.2A:4", ["mass number", "1H"]),
+        (":1.2A:4", ["isotope", "''"]),
+    ],
+)
+def test_dipolar_partners_that_cannot_be_are_refused(said, words, capsys):
+    refused([*TAU, "--t1", "61.13 s", "--dipolar", said], capsys, *words)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--model", "populations"], ["--model populations", "--initial and --observed"]),
+        (["--model", "populations", "--initial", "all_sat"], ["--model populations", "needed --observed"]),
+        (["--model", "populations", "--observed", "ct"], ["--model populations", "needed --initial"]),
+        (["--initial", "all_sat"], ["--initial", "needed --model populations", "auto"]),
+        (["--model", "single", "--observed", "ct"], ["--observed", "needed --model populations", "single"]),
+        ([*POPULATIONS[:-1], "st2_upper"], ["observed of spin 1.5", "st1_upper", "'st2_upper'"]),
+        ([*POPULATIONS[:3], "none", *POPULATIONS[4:]], ["initial of spin 1.5", "all_sat", "'none'"]),
+    ],
+)
+def test_populations_need_their_preparation_and_line(options, words, folder, capsys):
+    refused(["t1", folder / "23Na", *options], capsys, *words)
 
 
 @pytest.mark.parametrize(

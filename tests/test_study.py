@@ -97,6 +97,132 @@ def test_coupling_without_an_error_is_exact_and_the_margin_is_20_mev(folder):
     assert study.margin == pytest.approx(0.020)
 
 
+QUADRUPOLAR = '{ kind = "quadrupolar", cq = "1.00 ± 0.05 MHz", eta = 0.1 }'
+PROTONS = '{ kind = "dipolar", partner = "1H", distance = "2.50 ± 0.05 A", count = 8 }'
+MOMENT = '{ kind = "dipolar", partner = "7Li", second_moment = "1.0e9 ± 1e8 s^-2" }'
+BACKGROUND = '{ kind = "background", rate = "2.0 ± 0.1 /s" }'
+
+
+def beside(*tables):
+    """The study with other mechanisms beside the quadrupolar one, in a list."""
+    return changed(QUADRUPOLAR, f"[{', '.join([QUADRUPOLAR, *tables])}]")
+
+
+def read_hop(folder, text):
+    """The process "Na hop" of a study, and its priors."""
+    study = read_study(written(folder, text))
+    return study.processes[0], study.priors
+
+
+def test_mechanisms_in_a_list_add_up(folder):
+    process, priors = read_hop(folder, beside(PROTONS, BACKGROUND))
+    protons = nd.Dipolar(nucleus="23Na", partner="1H", distance=2.5 * 1e-10, count=8)
+    assert process.mechanism == nd.BPP(nucleus="23Na", cq=1e6, eta=0.1) + protons + nd.Background(r1=2.0)
+    # Whatever has a ± becomes a prior.
+    assert priors == {
+        "Na hop.cq": nd.Normal(1e6, 0.05e6),
+        "Na hop.distance": nd.Normal(2.5 * 1e-10, 0.05 * 1e-10),
+        "Na hop.r1": nd.Normal(2.0, 0.1),
+    }
+
+
+def test_mechanism_may_stand_alone_in_a_list_and_need_not_be_quadrupolar(folder):
+    process, _ = read_hop(folder, beside())
+    assert process.mechanism == nd.BPP(nucleus="23Na", cq=1e6, eta=0.1)
+    process, priors = read_hop(folder, changed(QUADRUPOLAR, '{ kind = "dipolar", partner = "7Li", distance = "3 Å" }'))
+    assert process.mechanism == nd.Dipolar(nucleus="23Na", partner="7Li", distance=3 * 1e-10, count=1)
+    assert priors == {}
+
+
+def test_dipolar_fields_may_be_told_by_their_second_moment_and_come_from_several_shells(folder):
+    far = PROTONS.replace("2.50 ± 0.05", "3.5")
+    process, priors = read_hop(folder, beside(PROTONS, far, MOMENT))
+    near, far = (nd.Dipolar(nucleus="23Na", partner="1H", distance=r * 1e-10, count=8) for r in (2.5, 3.5))
+    lithium = nd.Dipolar(nucleus="23Na", partner="7Li", second_moment=1e9)
+    assert process.mechanism == nd.BPP(nucleus="23Na", cq=1e6, eta=0.1) + near + far + lithium
+    assert priors["Na hop.second_moment"] == nd.Normal(1e9, 1e8)
+
+
+def test_sign_of_a_coupling_says_nothing_and_a_part_of_it_may_fluctuate(folder):
+    process, priors = read_hop(folder, changed('"1.00 ± 0.05 MHz", eta', '"-1.00 ± 0.05 MHz", fluctuating = 0.6, eta'))
+    assert process.mechanism == nd.BPP(nucleus="23Na", cq=1e6, eta=0.1, fluctuating=0.6)
+    assert priors == {"Na hop.cq": nd.Normal(1e6, 0.05e6)}
+
+
+DENSITIES = {
+    '"debye"': nd.Debye(),
+    '"richards_2d"': nd.Richards2D(),
+    '{ kind = "debye" }': nd.Debye(),
+    '{ kind = "beta_bpp", beta = 1.6 }': nd.BetaBPP(beta=1.6),
+    '{ kind = "cole_davidson", beta = 0.7 }': nd.ColeDavidson(beta=0.7),
+    '{ kind = "cole_cole", alpha = 0.8 }': nd.ColeCole(alpha=0.8),
+    '{ kind = "havriliak_negami", alpha = 0.8, gamma = 0.6 }': nd.HavriliakNegami(alpha=0.8, gamma=0.6),
+    '{ kind = "kww", beta = 0.5 }': nd.KWW(beta=0.5),
+    '{ kind = "log_normal", sigma = 2 }': nd.LogNormal(sigma=2.0),
+    '{ kind = "lipari_szabo", s2 = 0.9, tau_e = "10 ps" }': nd.LipariSzabo(s2=0.9, tau_e=10 * 1e-12),
+    '{ kind = "two_process", s2 = 0.9, ratio = 0.5 }': nd.TwoProcess(s2=0.9, ratio=0.5),
+}
+
+
+@pytest.mark.parametrize("said", DENSITIES)
+def test_spectral_density_of_either_mechanism(said, folder):
+    part = PROTONS.replace("count = 8", f"spectral_density = {said}")
+    process, _ = read_hop(folder, changed("eta = 0.1 }", f"eta = 0.1, spectral_density = {said} }}"))
+    assert process.mechanism == nd.BPP(nucleus="23Na", cq=1e6, eta=0.1, spectral_density=DENSITIES[said])
+    process, _ = read_hop(folder, changed(QUADRUPOLAR, part))
+    assert process.mechanism.spectral_density == DENSITIES[said]
+
+
+def populations(interaction="quad", **changes):
+    return nd.PopulationRecovery(
+        **{"spin": 1.5, "interaction": interaction, "initial": "all_sat", "observed": "total"} | changes
+    )
+
+
+POPULATIONS = '{ model = "populations", initial = "all_sat", observed = "total" }'
+RECOVERIES = {
+    '"stretched"': nd.StretchedExponential(),
+    '"bi"': nd.BiExponential(),
+    '"tri"': nd.TriExponential(),
+    '{ model = "single" }': nd.SingleExponential(),
+    '{ model = "single", depth = 1 }': nd.SingleExponential(depth=1.0),
+    '{ model = "bi", depth = 2.0 }': nd.BiExponential(depth=2.0),
+    POPULATIONS: populations(),
+    '{ model = "populations", initial = "ct_inv", observed = "ct", efficiency = 0.9 }': populations(
+        initial="ct_inv", observed="ct", efficiency=0.9
+    ),
+}
+
+
+@pytest.mark.parametrize("said", RECOVERIES)
+def test_recovery_by_its_name_or_with_what_it_needs(said, folder):
+    process, _ = read_hop(folder, changed('"single"', said))
+    assert process.recovery == RECOVERIES[said]
+
+
+@pytest.mark.parametrize(
+    ("mechanism", "interaction"),
+    [
+        (QUADRUPOLAR, "quad"),
+        (f"[{QUADRUPOLAR}]", "quad"),
+        (f"[{QUADRUPOLAR}, {PROTONS}]", "mixed"),
+        (f"[{BACKGROUND}, {QUADRUPOLAR}]", "mixed"),
+        (PROTONS, "mag"),
+        (f"[{PROTONS}, {BACKGROUND}]", "mag"),
+    ],
+)
+def test_populations_relax_as_the_mechanism_says(mechanism, interaction, folder):
+    text = changed(QUADRUPOLAR, mechanism, changed('"single"', POPULATIONS))
+    assert read_hop(folder, text)[0].recovery == populations(interaction)
+
+
+@pytest.mark.parametrize(("said", "kelvin"), [("312.5 K", 312.5), ("40 °C", 313.15)])
+def test_phase_transition_is_a_temperature(said, kelvin, folder):
+    process, _ = read_hop(folder, changed('law = "arrhenius"', f'transition = "{said}"'))
+    assert process.transition == pytest.approx(kelvin)
+    assert read_hop(folder, STUDY)[0].transition is None
+
+
 def left_out(process):
     return json.loads(process.data.attrs["left_out"])
 
@@ -187,6 +313,169 @@ BROKEN = {
         '{ model = "populations", initial = "all_sat", observed = "st2_upper" }',
         ["Na hop", "observed of spin 1.5", "st1_upper", "'st2_upper'"],
     ),
+    "unknown key of a spin's surroundings": (
+        QUADRUPOLAR,
+        PROTONS.replace("distance", "distanse"),
+        ["Na hop", "'distanse'", "'distance'"],
+    ),
+    "key of another mechanism": (QUADRUPOLAR, PROTONS.replace("count", "eta"), ["Na hop", "unknown key 'eta'"]),
+    "unknown key of a background": (
+        QUADRUPOLAR,
+        BACKGROUND.replace("rate", "rates"),
+        ["Na hop", "'rates'", "'rate'"],
+    ),
+    "no partner": (
+        QUADRUPOLAR,
+        '{ kind = "dipolar", distance = "2 A" }',
+        ["Na hop", "mechanism dipolar: needed partner, found kind, distance"],
+    ),
+    "no partner and no distance": (
+        QUADRUPOLAR,
+        '{ kind = "dipolar" }',
+        ["Na hop", "mechanism dipolar: needed partner, found kind"],
+    ),
+    "no distance": (
+        QUADRUPOLAR,
+        '{ kind = "dipolar", partner = "1H" }',
+        ["Na hop", "needed distance= or second_moment=, found neither"],
+    ),
+    "distance and second moment": (
+        QUADRUPOLAR,
+        PROTONS.replace("count = 8", 'second_moment = "1e9 s^-2"'),
+        ["Na hop", "needed distance= or second_moment=, found both"],
+    ),
+    "second moment without a unit": (QUADRUPOLAR, MOMENT.replace(" s^-2", ""), ["Na hop", "second_moment", "s^-2"]),
+    "second moment in the wrong unit": (QUADRUPOLAR, MOMENT.replace(" s^-2", " kHz"), ["Na hop", "s^-2", "'kHz'"]),
+    "no rate of a background": (
+        QUADRUPOLAR,
+        '{ kind = "background" }',
+        ["Na hop", "mechanism background: needed rate"],
+    ),
+    "no asymmetry": (", eta = 0.1", "", ["Na hop", "mechanism quadrupolar: needed eta"]),
+    "no kind": ('kind = "quadrupolar", ', "", ["Na hop", "a mechanism kind among quadrupolar, dipolar, background"]),
+    "asymmetry with an error": ("eta = 0.1", 'eta = "0.10 ± 0.05"', ["Na hop", "eta", "'0.10 ± 0.05'"]),
+    "nothing that fluctuates": ("eta = 0.1", "eta = 0.1, fluctuating = 0", ["Na hop", "fluctuating", "0"]),
+    "more than all that fluctuates": ("eta = 0.1", "eta = 0.1, fluctuating = 1.2", ["Na hop", "fluctuating", "1.2"]),
+    "distance without a unit": (
+        QUADRUPOLAR,
+        PROTONS.replace(" A", ""),
+        ["Na hop", "distance", "(m, mm, nm, pm, A, Å)", "'2.50 ± 0.05'"],
+    ),
+    "bare distance": (QUADRUPOLAR, PROTONS.replace('"2.50 ± 0.05 A"', "2.5e-10"), ["Na hop", "distance", "2.5e-10"]),
+    "distance in the wrong unit": (QUADRUPOLAR, PROTONS.replace(" A", " MHz"), ["Na hop", "distance", "'MHz'"]),
+    "distance of 0": (QUADRUPOLAR, PROTONS.replace("2.50 ± 0.05", "0"), ["Na hop", "distance", "above 0", "0"]),
+    "negative distance": (QUADRUPOLAR, PROTONS.replace("2.50", "-2.50"), ["Na hop", "distance", "-2.5"]),
+    "rate without a unit": (QUADRUPOLAR, BACKGROUND.replace(" /s", ""), ["Na hop", "r", "(/s, s^-1)"]),
+    "rate in the wrong unit": (QUADRUPOLAR, BACKGROUND.replace(" /s", " Hz"), ["Na hop", "/s, s^-1", "'Hz'"]),
+    "negative rate": (
+        QUADRUPOLAR,
+        f"[{QUADRUPOLAR}, {BACKGROUND.replace('2.0', '-2.0')}]",
+        ["Na hop", "-2.0"],
+    ),
+    "number of partners in words": (QUADRUPOLAR, PROTONS.replace("8", '"eight"'), ["Na hop", "count", "'eight'"]),
+    "no partners": (QUADRUPOLAR, PROTONS.replace("8", "0"), ["Na hop", "count", "above 0"]),
+    "unknown partner": (QUADRUPOLAR, PROTONS.replace("1H", "9Q"), ["Na hop", "'9Q'"]),
+    "partner without a mass": (QUADRUPOLAR, PROTONS.replace("1H", "H"), ["Na hop", "mass number", "1H", "2H"]),
+    "conductivity in a list": (
+        QUADRUPOLAR,
+        f'[{QUADRUPOLAR}, {{ kind = "conductivity", convention = "sigma" }}]',
+        ["Na hop", "needed mechanisms of relaxation in a list"],
+    ),
+    "empty list of mechanisms": (QUADRUPOLAR, "[]", ["Na hop", "needed mechanisms of relaxation in a list", "[]"]),
+    "list of words": (QUADRUPOLAR, '["quadrupolar"]', ["Na hop", "a table for mechanism", "'quadrupolar'"]),
+    "list of lists": (QUADRUPOLAR, f"[[{QUADRUPOLAR}]]", ["Na hop", "a table for mechanism"]),
+    "the same mechanism twice": (
+        QUADRUPOLAR,
+        f"[{QUADRUPOLAR}, {QUADRUPOLAR}]",
+        ["Na hop", "different ones", "quadrupolar, quadrupolar"],
+    ),
+    "no nucleus of a list": (
+        f'nucleus = "23Na"\nprobe = "nmr"\nrecovery = "single"\nmechanism = {QUADRUPOLAR}',
+        f'recovery = "single"\nmechanism = [{BACKGROUND}, {PROTONS}]',
+        ["Na hop", "the nucleus of a dipolar mechanism", 'nucleus = "23Na"'],
+    ),
+    "background alone": (QUADRUPOLAR, BACKGROUND, ["Na hop", "a T1 with a minimum in tau_c"]),
+    "two minima": (
+        "eta = 0.1",
+        'eta = 0.1, spectral_density = { kind = "two_process", s2 = 0.5, ratio = 0.01 }',
+        ["Na hop", "a T1 with one minimum in tau_c, found 2"],
+    ),
+    "distances of two partners with errors": (
+        QUADRUPOLAR,
+        f'[{PROTONS}, {{ kind = "dipolar", partner = "7Li", distance = "3 A" }}]',
+        ["Na hop.distance"],
+    ),
+    "unknown spectral density": (
+        "eta = 0.1",
+        'eta = 0.1, spectral_density = "debey"',
+        ["Na hop", "a spectral density among debye, beta_bpp", "'debey'"],
+    ),
+    "spectral density without its parameter": (
+        "eta = 0.1",
+        'eta = 0.1, spectral_density = "kww"',
+        ["Na hop", "spectral_density kww: needed beta"],
+    ),
+    "spectral density without one of its parameters": (
+        "eta = 0.1",
+        'eta = 0.1, spectral_density = { kind = "lipari_szabo", s2 = 0.5 }',
+        ["Na hop", "spectral_density lipari_szabo: needed tau_e, found kind, s2"],
+    ),
+    "unknown parameter of a spectral density": (
+        "eta = 0.1",
+        'eta = 0.1, spectral_density = { kind = "kww", betta = 0.5 }',
+        ["Na hop", "spectral_density: unknown key 'betta'", "'beta'"],
+    ),
+    "parameter out of its range": (
+        "eta = 0.1",
+        'eta = 0.1, spectral_density = { kind = "cole_davidson", beta = 1.5 }',
+        ["Na hop", "beta", "1.5"],
+    ),
+    "parameter in words": (
+        "eta = 0.1",
+        'eta = 0.1, spectral_density = { kind = "kww", beta = "half" }',
+        ["Na hop", "beta", "'half'"],
+    ),
+    "time without a unit": (
+        "eta = 0.1",
+        'eta = 0.1, spectral_density = { kind = "lipari_szabo", s2 = 0.5, tau_e = 1e-12 }',
+        ["Na hop", "tau_e", "ps", "1e-12"],
+    ),
+    "time with an error": (
+        "eta = 0.1",
+        'eta = 0.1, spectral_density = { kind = "lipari_szabo", s2 = 0.5, tau_e = "1.0 ± 0.1 ps" }',
+        ["Na hop", "tau_e", "±"],
+    ),
+    "spectral density as a number": ("eta = 0.1", "eta = 0.1, spectral_density = 0.5", ["Na hop", "spectral_density"]),
+    "unknown key of a recovery": ('"single"', '{ model = "single", depht = 1 }', ["Na hop", "'depht'", "'depth'"]),
+    "depth in words": ('"single"', '{ model = "single", depth = "full" }', ["Na hop", "depth", "'full'"]),
+    "depth of populations": (
+        '"single"',
+        '{ model = "populations", initial = "all_sat", observed = "ct", depth = 1 }',
+        ["Na hop", "unknown key 'depth'"],
+    ),
+    "recovery without a model": ('"single"', "{ depth = 1 }", ["Na hop", "recovery", "single", "populations"]),
+    "populations by name alone": (
+        '"single"',
+        '"populations"',
+        ["Na hop", "recovery populations: needed initial, observed, found model"],
+    ),
+    "preparation that the spin does not have": (
+        '"single"',
+        '{ model = "populations", initial = "line_upper_sat", observed = "ct" }',
+        ["Na hop", "initial of spin 1.5", "'line_upper_sat'"],
+    ),
+    "efficiency in words": (
+        '"single"',
+        POPULATIONS.replace(" }", ', efficiency = "full" }'),
+        ["Na hop", "efficiency", "'full'"],
+    ),
+    "transition without a unit": ('law = "arrhenius"', "transition = 320", ["Na hop", "transition", "K", "320"]),
+    "transition with an error": (
+        'law = "arrhenius"',
+        'transition = "320 ± 2 K"',
+        ["Na hop", "transition", "'320 ± 2 K'"],
+    ),
+    "transition below 0 K": ('law = "arrhenius"', 'transition = "-300 °C"', ["Na hop", "transition", "0 K"]),
     "unknown law": ('"arrhenius"', '"arhenius"', ["Na hop", "law", "arrhenius", "'arhenius'"]),
     "law as a list": ('"arrhenius"', '["arrhenius"]', ["Na hop", "law", "arrhenius"]),
     "unknown mechanism": ('"quadrupolar"', '"dipolarr"', ["Na hop", "mechanism", "quadrupolar", "'dipolarr'"]),
@@ -315,3 +604,81 @@ def test_typing_errors_never_end_in_anything_but_an_input_error(folder, edits):
     except nd.InputError as error:
         said = str(error)
     assert said is None or str(folder) in said  # the study or its data are named
+
+
+# Populations and mechanisms that add up, from raw data to the report
+
+
+@pytest.fixture(scope="module")
+def physics(tmp_path_factory):
+    """23Na whose levels relax with two rates, and 11B that protons relax too: posterior, summary and truths."""
+    root = tmp_path_factory.mktemp("physics")
+    shared = {"reference_temperature": 333.15, "temperature": [300.0, 320.0, 340.0], "snr": 300.0}
+    sodium = nd.RelaxationTruth(
+        nucleus="23Na",
+        larmor_frequency=132.32e6,
+        cq=1e6,
+        eta=0.1,
+        activation_energy=0.45,
+        tau_c=1e-5,
+        recovery=populations(),
+        **shared,
+    )
+    boron = nd.RelaxationTruth(
+        nucleus="11B",
+        larmor_frequency=160.49e6,
+        cq=0.1e6,
+        eta=0.4,
+        beside=nd.Dipolar(nucleus="11B", partner="1H", distance=1.2e-10, count=4),
+        activation_energy=0.4,
+        tau_c=1e-6,
+        **shared,
+    )
+    nd.simulate_folder(sodium, root / "23Na", seed=1)
+    nd.simulate_folder(boron, root / "11B", seed=2)
+    rotation = (
+        HOP.replace("Na hop", "BH4 rotation")
+        .replace("23Na", "11B")
+        .replace(
+            QUADRUPOLAR,
+            '[{ kind = "quadrupolar", cq = "0.1 MHz", eta = 0.4 },'
+            ' { kind = "dipolar", partner = "1H", distance = "1.20 ± 0.01 A", count = 4 }]',
+        )
+    )
+    hop = HOP.replace('"single"', POPULATIONS).replace('law = "arrhenius"', 'transition = "310 K"')
+    hop = hop.replace("1.00 ± 0.05 MHz", "1 MHz")
+    text = f"[study]\nseed = 1\n[[process]]{hop}[[process]]{rotation}".replace('probe = "nmr"\n', "")
+    posterior = nd.run(written(root, text), root / "results")
+    return posterior, json.loads((root / "results" / "summary.json").read_text(encoding="utf-8")), (sodium, boron)
+
+
+def test_study_of_populations_and_sums_finds_its_truths(physics):
+    posterior, summary, truths = physics
+    assert summary["diagnostics"]["passed"] is True
+    for name, truth in zip(("Na hop", "BH4 rotation"), truths, strict=True):
+        energy, tau0 = (summary["processes"][name][key] for key in ("activation_energy_eV", "log10_tau0_s"))
+        # 3.3 sd are 99.9 % of a normal distribution.
+        assert abs(energy["mean"] - truth.activation_energy) < 3.3 * energy["sd"] < 0.1
+        assert abs(tau0["mean"] - truth.log10_tau0) < 3.3 * tau0["sd"]
+        fitted = posterior[f"processes/{name}/relaxation"].dataset
+        assert np.all(np.abs(fitted["t1"].values - truth.t1) < 3.3 * fitted["t1_stderr"].values)
+        # A single exponential finds a T1 that is 20 % long: not what was fitted to the levels.
+        assert np.all(fitted["t1_stderr"].values < 0.05 * truth.t1)
+
+
+def test_report_of_a_study_says_which_models_and_mechanisms_it_used(physics):
+    _, summary, _ = physics
+    hop, rotation = summary["processes"].values()
+    assert hop["recovery"].startswith("PopulationRecovery(spin=1.5, interaction='quad', initial='all_sat'")
+    assert "Dipolar(nucleus='11B', partner='1H', distance=1.2e-10, count=4.0" in rotation["mechanism"]
+    assert summary["priors"]["BH4 rotation.distance"] == repr(nd.Normal(1.2 * 1e-10, 0.01 * 1e-10))
+    assert set(summary["nuisances"]) == {"BH4 rotation.distance"}
+    assert hop["mechanism_budget"] is None
+    # 1.69 times the quadrupolar rate on the slow flank (independent double commutators).
+    share = rotation["mechanism_budget"]["slow"]["dipolar 1H"]
+    assert share == pytest.approx([1.69 / 2.69] * 2, rel=1e-3)
+    found = [(entry["code"], entry["where"]) for entry in summary["warnings"]]
+    assert ("several-exponentials", "BH4 rotation") in found  # single, on the slow branch
+    assert ("several-exponentials", "Na hop") not in found
+    assert ("across-transition", "Na hop") in found
+    assert "dipolar-unchecked" not in [code for code, where in found if where == "BH4 rotation"]

@@ -125,7 +125,10 @@ def _stages(process: Process, probe: Probe | None) -> dict[str, xr.Dataset]:
         stages = {"recovery": data, "relaxation": fit_recovery(data, process.recovery)}
     else:
         stages = {"relaxation": complete(data)}
-    return stages | {"motion": correlation_time(stages["relaxation"], process.mechanism)}
+    try:
+        return stages | {"motion": correlation_time(stages["relaxation"], process.mechanism)}
+    except InputError as error:
+        raise InputError(f"{process.name}: {error}") from error
 
 
 def _with_branches(process: Process, stages: dict[str, xr.Dataset], branch: Branches) -> xr.Dataset:

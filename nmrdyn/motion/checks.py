@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+import numpy.typing as npt
 import xarray as xr
 
 from nmrdyn.findings import Finding
@@ -17,7 +18,7 @@ _HIGH_FIELD = 0.05  # C_Q over the Larmor frequency; second order is then right 
 _REDFIELD = 1e-2  # tau_c / T1
 _VIBRATION = 1e-14  # s
 _HIGH_TEMPERATURE = 0.01  # h nu / kT
-_SEVERAL_RATES = 1.1  # W1/W2; omega tau_c = 0.2
+_SEVERAL_RATES = 1.16 / 1.04  # W1/W2 at omega tau_c = 0.2
 _SHARE = 0.1  # of the rate, below which a mechanism may be left out
 _SHORTEST_BOND = 1.0e-10  # m, of hydrogen to anything
 _TREND = 3.0  # standard errors
@@ -32,12 +33,11 @@ def of_motion(motion: xr.Dataset, mechanism: Mechanism) -> Iterator[Finding]:
     yield from _of_trend(motion)
 
 
-def probable(motion: xr.Dataset) -> list[str]:
-    """The branches that may be meant: all, or where they were weighed the ones with more than half the weight."""
+def meant(motion: xr.Dataset) -> npt.NDArray[np.bool_]:
+    """Which branches (experiment, branch) may be meant: all, or where they were weighed those above one half."""
     if "branch_probability" not in motion:
-        return [str(branch) for branch in motion["branch"].values]
-    weight = motion["branch_probability"]
-    return [str(branch) for branch in motion["branch"].values if np.nanmax(weight.sel(branch=branch)) > 0.5]
+        return np.ones(motion["tau_c"].shape, dtype=bool)
+    return np.asarray(motion["branch_probability"].values > 0.5)
 
 
 def _named(motion: xr.Dataset, which: np.ndarray) -> str:
@@ -46,19 +46,20 @@ def _named(motion: xr.Dataset, which: np.ndarray) -> str:
 
 def _of_solutions(motion: xr.Dataset, mechanism: Mechanism) -> Iterator[Finding]:
     t1, larmor, shortest = (motion[name].values for name in ("t1", "larmor_frequency", "t1_minimum"))
-    below = np.isfinite(t1) & ~motion["feasible"].values & ~motion["near_minimum"].values
+    below = np.isfinite(t1) & np.isfinite(shortest) & ~motion["feasible"].values & ~motion["near_minimum"].values
     if below.any():
-        kelvin = ", ".join(f"{value:g}" for value in np.sort(motion["temperature"].values[below]))
+        kelvin = np.sort(motion["temperature"].values[below])
+        at = ", ".join(f"{value:g}" for value in kelvin[np.isfinite(kelvin)])
         text = (
-            f"T1 at {kelvin} K is shorter than the shortest this mechanism allows ({shortest[below].min():.3g} s): "
-            "no tau_c exists there"
+            f"T1 {f'at {at} K ' if at else ''}is shorter than the shortest this mechanism allows "
+            f"({shortest[below].min():.3g} s): no tau_c exists there"
         )
         needed = mechanism.coupling_needed(t1[below], larmor[below])
         if np.isfinite(needed).all():
             text += f"; C_Q would have to be at least {needed.max() / 1e6:.3g} MHz"
         yield Finding("t1-below-minimum", _named(motion, below), text)
-    tau = motion["tau_c"].sel(branch=probable(motion)).values
-    above = np.isfinite(t1) & motion["feasible"].values & np.isnan(tau).any(axis=1)
+    missing = (np.isnan(motion["tau_c"].values) & meant(motion)).any(axis=1)
+    above = np.isfinite(t1) & motion["feasible"].values & missing
     if above.any():
         yield Finding(
             "t1-above-maximum",
@@ -77,7 +78,7 @@ def _of_validity(motion: xr.Dataset, mechanism: Mechanism) -> Iterator[Finding]:
         yield Finding(
             "not-high-field",
             "",
-            f"C_Q ({cq.max() / 1e6:.3g} MHz) is above {_HIGH_FIELD:g} of the Larmor frequency: "
+            f"C_Q ({np.nanmax(cq) / 1e6:.3g} MHz) is above {_HIGH_FIELD:g} of the Larmor frequency: "
             "the BPP rate, which is of second order, may not hold",
         )
     cold = (
@@ -89,9 +90,7 @@ def _of_validity(motion: xr.Dataset, mechanism: Mechanism) -> Iterator[Finding]:
             _named(motion, cold),
             f"h nu is above {_HIGH_TEMPERATURE:g} kT: populations are no longer linear in the energy",
         )
-    if "fast" not in probable(motion):
-        return
-    fast = motion["tau_c"].sel(branch="fast").values
+    fast = np.where(meant(motion), motion["tau_c"].values, np.nan)[:, list(motion["branch"].values).index("fast")]
     alone = "" if "branch_probability" in motion else "on the fast branch "
     with np.errstate(invalid="ignore"):
         strong, short = fast / motion["t1"].values > _REDFIELD, fast < _VIBRATION
@@ -124,16 +123,17 @@ def _of_recovery_model(motion: xr.Dataset, mechanism: Mechanism) -> Iterator[Fin
     """One exponential, or a stretched one, where the levels relax with several rates."""
     if mechanism.spin is None or mechanism.spin <= 1 or "model" not in motion:
         return
-    tau = motion["tau_c"].sel(branch=probable(motion)).values
+    tau = np.where(meant(motion), motion["tau_c"].values, np.nan)
     larmor, kelvin = motion["larmor_frequency"].values, motion["temperature"].values
     simple = np.isin(motion["model"].values, ("single", "stretched"))
     single = simple[:, None] & np.isfinite(tau) & np.isfinite(kelvin)[:, None]
-    several = np.zeros(single.shape[0], dtype=bool)
+    several = np.zeros(single.shape, dtype=bool)
     for i in np.flatnonzero(single.any(axis=1)):
         w1, w2, w = mechanism.at(kelvin[i]).transition_rates(tau[i][single[i]], larmor[i])
-        several[i] = np.any((w1 > _SEVERAL_RATES * w2) & (w1 + w2 > _SHARE * w))
+        several[i, single[i]] = (w1 > _SEVERAL_RATES * w2) & (w1 + w2 > _SHARE * w)
     if several.any():
-        on = "on the slow branch " if "slow" in probable(motion) else "at omega tau_c above 0.2 "
+        slow = several[:, list(motion["branch"].values).index("slow")].any()
+        on = "on the slow branch " if slow else "at omega tau_c above 0.2 "
         yield Finding(
             "several-exponentials",
             "",
@@ -148,7 +148,7 @@ def _of_missing_dipoles(motion: xr.Dataset, mechanism: Mechanism) -> Iterator[Fi
     """How near a proton would have to be for its dipolar field to matter, where none was said."""
     if mechanism.nucleus in (None, "1H") or any(isinstance(part, Dipolar) for part in mechanism.parts):
         return
-    tau = motion["tau_c"].sel(branch=probable(motion)).values
+    tau = np.where(meant(motion), motion["tau_c"].values, np.nan)
     proton = Dipolar(nucleus=str(mechanism.nucleus), partner="1H", distance=_SHORTEST_BOND)
     larmor, rate = motion["larmor_frequency"].values[:, None], 1 / motion["t1"].values[:, None]
     with np.errstate(invalid="ignore"):
@@ -173,8 +173,10 @@ def _of_trend(motion: xr.Dataset) -> Iterator[Finding]:
     usable = np.isfinite(kelvin) & np.isfinite(t1)
     if np.unique(kelvin[usable]).size < 3:
         return
-    inverse = 1 / kelvin[usable]
-    (slope, _), covariance = np.polyfit(inverse, np.log(t1[usable]), 1, cov=True)
+    log_t1 = np.log(t1[usable])
+    if np.ptp(log_t1) < 1e-9:
+        return
+    (slope, _), covariance = np.polyfit(1 / kelvin[usable], log_t1, 1, cov=True)
     strength = slope / np.sqrt(covariance[0, 0])
     weight = float(np.nanmean(motion["branch_probability"].sel(branch="slow").values))
     if abs(strength) > _TREND and (weight < 0.05) == (slope > 0) and not 0.05 <= weight <= 0.95:

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from nmrdyn.findings import Finding
-from nmrdyn.isotopes import Isotope
+from nmrdyn.isotopes import known_spin
 
 # The longest delay should be this many T1, or the intensity at full recovery is extrapolated.
 LEAST_RECYCLE = 4.0
@@ -40,7 +40,7 @@ def of_relaxation(relaxation: xr.Dataset, recovery: xr.Dataset) -> Iterator[Find
     unknown = np.isnan(relaxation["temperature"].values)
     if unknown.any():
         yield Finding("no-temperature", ", ".join(experiments[unknown]), "temperature unknown: not used")
-    stretched = relaxation["model"].values == "stretched"
+    stretched = (relaxation["model"].values == "stretched") & np.isfinite(t1)
     if stretched.any():
         yield Finding(
             "stretched-t1",
@@ -65,7 +65,7 @@ def _of_components(relaxation: xr.Dataset) -> Iterator[Finding]:
             "T1 of BPP theory",
         )
     nucleus = relaxation.attrs.get("nucleus", "")
-    if not nucleus or Isotope.get(nucleus).spin != 1.5:
+    if known_spin(nucleus) != 1.5:
         return
     named: dict[str, list[str]] = {}
     for i in np.flatnonzero(relaxation["model"].values == "bi"):
@@ -131,7 +131,7 @@ def _of_delays(relaxation: xr.Dataset, recovery: xr.Dataset) -> Iterator[Finding
 def _of_dips(relaxation: xr.Dataset, recovery: xr.Dataset) -> Iterator[Finding]:
     """Signals that fall before they recover, which one line of a quadrupolar nucleus may do, and no exponential."""
     nucleus = relaxation.attrs.get("nucleus", "")
-    if not nucleus or Isotope.get(nucleus).spin < 1:
+    if (known_spin(nucleus) or 0.0) < 1:
         return
     depth = np.zeros(recovery.sizes["experiment"])
     for i in range(depth.size):

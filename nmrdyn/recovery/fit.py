@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from nmrdyn.findings import attach, attached
-from nmrdyn.isotopes import Isotope
+from nmrdyn.isotopes import known_spin
 from nmrdyn.recovery import checks
 from nmrdyn.recovery.exponentials import BiExponential, TriExponential
 from nmrdyn.recovery.model import RecoveryModel
@@ -78,7 +78,7 @@ def fit_recovery(
     nucleus = recovery.attrs.get("nucleus", "")
     for candidate in candidates:
         spin = getattr(candidate, "spin", None)
-        if nucleus and spin not in (None, Isotope.get(nucleus).spin):
+        if None not in (spin, known_spin(nucleus)) and spin != known_spin(nucleus):
             raise InputError(f"fit_recovery: needed a model of {nucleus}, found one of spin {spin:g}: {candidate}")
 
     rows = []
