@@ -112,7 +112,7 @@ def _t1(options: argparse.Namespace) -> None:
     region = tuple(options.region) if options.region else None
     recovery = read_topspin(options.folder, nucleus=options.nucleus, region=region)
     relaxation = fit_recovery(recovery, _model(options, recovery.attrs["nucleus"]))
-    remarks = json.loads(recovery.attrs["notes"])
+    remarks, topspin = json.loads(recovery.attrs["notes"]), json.loads(recovery.attrs["topspin"])
     for finding in attached(relaxation):
         if finding.code not in ("no-t1", "recovery-misfit"):  # these are reasons of their own
             for name in finding.where.split(", "):
@@ -139,6 +139,7 @@ def _t1(options: argparse.Namespace) -> None:
                 "warnings": remarks.get(str(name), []),
                 "t1_meaning": one["t1_meaning"].item(),
                 "t1_mean_s": float(one["t1_mean"]),
+                "topspin": topspin.get(str(name), []),
                 "components": [
                     {"t1_s": float(time), "fraction": float(fraction)}
                     for time, fraction in zip(one["component_t1"], one["component_fraction"], strict=True)
@@ -162,11 +163,16 @@ def _t1(options: argparse.Namespace) -> None:
             _shown(entry["depth"], ".2f"),
             _shown(entry["reduced_chi2"], ".3g"),
             f"{entry['rows_used']}/{entry['rows_planned']}",
+            ", ".join(f"{fit['quantity']} {fit['t1_s']:.4g}" for fit in entry["topspin"]) or "-",
             entry["reason"],
         ]
         for entry in entries
     ]
-    _print_table(["expno", "T/K", "model", "T1/s", "beta", "depth", "chi2_red", "rows", "remarks"], rows)
+    head = ["expno", "T/K", "model", "T1/s", "beta", "depth", "chi2_red", "rows", "TopSpin/s", "remarks"]
+    if not topspin:  # a column of nothing
+        at = head.index("TopSpin/s")
+        head, rows = head[:at] + head[at + 1 :], [row[:at] + row[at + 1 :] for row in rows]
+    _print_table(head, rows)
     for finding in attached(relaxation):
         if finding.code not in ("no-t1", "recovery-misfit"):
             print(f"{finding.where}: {finding.text} [{finding.code}]")

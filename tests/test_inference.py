@@ -16,8 +16,8 @@ from scipy import stats
 from scipy.special import logsumexp
 
 import nmrdyn as nd
-from nmrdyn.inference.diagnostics import Diagnostics, autocorrelation_time, converged, diagnose, modes_agree
 from nmrdyn.inference.checks import of_probes
+from nmrdyn.inference.diagnostics import Diagnostics, autocorrelation_time, converged, diagnose, modes_agree
 from nmrdyn.inference.model import JointModel, measurements
 from nmrdyn.inference.modes import find_modes
 from nmrdyn.inference.predictive import predict

@@ -563,7 +563,7 @@ def test_background_alone_tells_nothing_of_motion():
         with pytest.raises(nd.InputError, match="leave it out"):
             mechanism.rate_t1rho(1e-9, LARMOR, nutation_frequency=1e4)
     for impossible in (-1e-3, np.nan, np.inf, np.array([1.0, -1.0])):
-        with pytest.raises(nd.InputError, match="r1 in s.-1: needed a finite number from 0"):
+        with pytest.raises(nd.InputError, match=r"r1 in s.-1: needed a finite number from 0"):
             nd.Background(r1=impossible)
 
 

@@ -5,12 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from scipy import stats
 
 import nmrdyn as nd
-from nmrdyn.topspin.delays import read_delays
 from nmrdyn.topspin.fid import read_fids
 from nmrdyn.topspin.parameters import read_parameters
 
@@ -111,40 +108,6 @@ def test_noise_of_intensities_is_honest_at_low_signal(sodium, tmp_path):
     recovery = nd.read_topspin(nd.simulate_folder(truth, tmp_path / "na", seed=3))
     low, high = stats.chi2.ppf([0.001, 0.999], 5 * n) / (5 * n)
     assert low < mean_chi2(recovery, truth) < high
-
-
-UNITS = {"": 1.0, "s": 1.0, "m": 1e-3, "u": 1e-6, "n": 1e-9, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
-NUMBERS = st.one_of(
-    st.integers(0, 10**6).map(str),
-    st.decimals(0, 10**4, places=3).map(str),
-    st.integers(0, 999).map(lambda digits: f".{digits:03d}"),
-    st.floats(1e-9, 1e3).map(lambda value: f"{value:.5e}"),
-)
-
-
-@settings(deadline=None, max_examples=200)
-@given(data=st.data())
-def test_delay_lists_are_read_in_all_their_spellings(tmp_path_factory, data):
-    text, expected = data.draw(st.sampled_from(["", "\n", "# delays\r\n", "; delays\n"])), []
-    for _ in range(data.draw(st.integers(1, 8))):
-        number = data.draw(NUMBERS)
-        unit = data.draw(st.sampled_from(sorted(UNITS)))
-        written = unit.upper() if data.draw(st.booleans()) else unit
-        text += (
-            number + written + data.draw(st.sampled_from(["\n", "\r\n", " ", "\t", "  \n", "\n\n", " # 3 s\n", ";9\n"]))
-        )
-        expected.append(float(number) * UNITS[unit])
-    path = tmp_path_factory.getbasetemp() / "vdlist"
-    path.write_bytes(text.encode())
-    np.testing.assert_allclose(read_delays(path), expected, rtol=1e-15)
-
-
-@pytest.mark.parametrize("text", ["", "\n\n", "# 1 s\n", "1\n-2\n", "1\nabc\n", "1,5\n", "5k\n", "1 s\n", "\xff\xfe1"])
-def test_a_list_that_holds_something_else_is_refused(tmp_path, text):
-    path = tmp_path / "vdlist"
-    path.write_bytes(text.encode("latin-1"))
-    with pytest.raises(nd.InputError, match=re.escape(str(path))):
-        read_delays(path)
 
 
 # Rows kept of 16, and bytes of the next row: a run that was stopped leaves a shorter file, or rows of zeros.

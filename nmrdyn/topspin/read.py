@@ -13,10 +13,11 @@ import xarray as xr
 
 from nmrdyn.isotopes import Isotope
 from nmrdyn.schema import RECOVERY_KINDS, Array, InputError, stamp
-from nmrdyn.topspin.delays import read_delays
 from nmrdyn.topspin.fid import Fids, count_rows, read_fids
 from nmrdyn.topspin.intensity import Intensities, band, shared_line_shape
+from nmrdyn.topspin.lists import find_list, read_list
 from nmrdyn.topspin.parameters import find_expnos, kind_from_program, named_kind, number, read_parameters, temperature
+from nmrdyn.topspin.results import topspin_results
 
 
 class ScanEntry(TypedDict):
@@ -46,6 +47,7 @@ class _Expno:
     pulse_program: str = ""
     kind: str = "unknown"
     temperature: float = np.nan
+    delay_list: Path | None = None
     delay: Array = field(default_factory=lambda: np.empty(0))
     rows_recorded: int = 0
     rows_planned: int = 0
@@ -109,7 +111,8 @@ def read_topspin(
     Returns
     -------
     recovery : one row an experiment in natural order of the folders. An expno that should be a recovery but cannot
-        be read is a NaN row with a `reason`; experiments of other kinds are listed in `attrs["left_out"]`.
+        be read is a NaN row with a `reason`; experiments of other kinds are listed in `attrs["left_out"]`. What
+        TopSpin's own T1/T2 module found is in `attrs["topspin"]`, for comparison only.
 
     Raises
     ------
@@ -179,8 +182,9 @@ def _load(expno: Path, root: Path, region: tuple[float, float] | None, kind: str
         one.rows_planned = int(number(acqu2s, "TD", where=expno / "acqu2s"))
         one.rows_recorded = count_rows(expno, acqus)
         recovers = not one.kind or one.kind in RECOVERY_KINDS
-        if recovers or (expno / "vdlist").is_file():
-            one.delay = read_delays(expno / "vdlist")
+        one.delay_list = find_list(expno, "vd", acqus)
+        if recovers or one.delay_list is not None:
+            one.delay = read_list(one.delay_list or expno / "vdlist", "vd")
         if not recovers:
             return one
         fids = read_fids(expno, acqus, acqu2s)
@@ -251,8 +255,8 @@ def _assemble(expnos: list[_Expno], root: Path, left_out: dict[str, str]) -> xr.
     sources = [
         file
         for one in expnos
-        for file in (one.path / part for part in ("acqus", "acqu2s", "vdlist", "ser", "pulseprogram"))
-        if file.is_file()
+        for file in (*(one.path / part for part in ("acqus", "acqu2s", "ser", "pulseprogram")), one.delay_list)
+        if file is not None and file.is_file()
     ]
     recovery = xr.Dataset(
         {"signal": (("experiment", "increment"), signal), "signal_stderr": (("experiment", "increment"), stderr)},
@@ -272,6 +276,12 @@ def _assemble(expnos: list[_Expno], root: Path, left_out: dict[str, str]) -> xr.
     )
     nuclei = [one.nucleus for one in expnos if one.intensities is not None]
     notes = {one.name: one.warnings for one in expnos if one.warnings}
+    fits = {one.name: [fit for fit in topspin_results(one.path) if fit.quantity] for one in expnos}
+    topspin = {
+        name: [{"quantity": fit.quantity, "t1_s": fit.t1, "site": fit.site, "fit": fit.fit} for fit in found]
+        for name, found in fits.items()
+        if found
+    }
     return stamp(
         recovery,
         "recovery",
@@ -279,6 +289,7 @@ def _assemble(expnos: list[_Expno], root: Path, left_out: dict[str, str]) -> xr.
         left_out=json.dumps(left_out),
         notes=json.dumps(notes),
         sources=json.dumps([str(file) for file in sources]),
+        topspin=json.dumps(topspin),
     )
 
 
