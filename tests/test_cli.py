@@ -164,7 +164,7 @@ def test_t1_lists_every_recovery_failed_ones_too(folder, capsys):
 def test_t1_says_which_t1_it_is_and_what_else_would_fit(folder, capsys):
     assert main(["t1", str(folder / "23Na"), "--json"]) == 0
     one, two, three = parsed(capsys.readouterr().out)
-    assert list(one)[15:] == ["t1_meaning", "t1_mean_s", "components", "model_weights"]
+    assert list(one)[15:] == ["t1_meaning", "t1_mean_s", "topspin", "components", "model_weights"]
     relaxation = nd.fit_recovery(nd.read_topspin(folder / "23Na"))
     assert [entry["model"] for entry in (one, two, three)] == relaxation["model"].values.tolist()
     assert one["t1_meaning"] == relaxation["t1_meaning"].values[0]
@@ -230,6 +230,25 @@ def test_t1_from_populations_takes_the_spin_of_the_nucleus(folder, capsys):
     assert entries[0]["t1_meaning"] == "T1 of the initial rate of <I_z>, all levels saturated"
     assert entries[1]["t1_s"] is None
     assert entries[0]["model_weights"] == {"populations": 1.0}
+
+
+def test_t1_shows_what_topspin_found(folder, tmp_path, capsys):
+    expno = tmp_path / "1"
+    shutil.copytree(folder / "23Na" / "1", expno)
+    assert main(["t1", str(expno), "--model", "single"]) == 0
+    assert "TopSpin" not in capsys.readouterr().out
+    report = expno / "pdata" / "1" / "ct1t2.txt"
+    report.parent.mkdir(parents=True, exist_ok=True)
+    report.write_text(
+        "AREA fit :\n I[t]=I[0]+P*exp(-t/T1)\n\n16 points for Integral 1\nT1 = 3.210m\n", encoding="utf-8"
+    )
+    assert main(["t1", str(expno), "--model", "single"]) == 0
+    head, row, *_ = capsys.readouterr().out.splitlines()
+    assert row[head.index("TopSpin/s") :].split("  ")[0] == "T1 0.00321"
+    assert main(["t1", str(expno), "--model", "single", "--json"]) == 0
+    (entry,) = parsed(capsys.readouterr().out)
+    (found,) = entry["topspin"]
+    assert (found["quantity"], found["t1_s"], found["site"]) == ("T1", 0.00321, "Integral 1")
 
 
 TAU = ["tau", "--nucleus", "11B", "--cq", "0.1MHz", "--eta", "0.4", "--larmor", "160.49MHz"]
