@@ -1,6 +1,24 @@
+import csv
+import os
+from pathlib import Path
+
 import pytest
 
 import nmrdyn as nd
+
+
+@pytest.fixture
+def oracle():
+    """The rows of a table of independently computed values; skipped where there are none."""
+    folder = os.environ.get("NMRDYN_PHYSICS")
+    if not folder:
+        pytest.skip("NMRDYN_PHYSICS is not set (the folder that holds oracle/)")
+
+    def rows(name):
+        with (Path(folder) / "oracle" / name).open(encoding="utf-8", newline="") as file:
+            return list(csv.DictReader(line for line in file if not line.startswith("#")))
+
+    return rows
 
 
 @pytest.fixture

@@ -1,6 +1,4 @@
-import csv
 import json
-import os
 import tempfile
 import tracemalloc
 from pathlib import Path
@@ -58,12 +56,8 @@ def test_parameters_from_a_full_tensor(isotope, q, components, eta, cq):
     assert found == pytest.approx((cq, eta), rel=1e-12, abs=0)
 
 
-def test_parameters_of_the_whole_table():
-    folder = os.environ.get("NMRDYN_PHYSICS")
-    if folder is None:
-        pytest.skip("NMRDYN_PHYSICS is not set (the folder that holds oracle/)")
-    lines = (Path(folder) / "oracle" / "f_efg_tensor.csv").read_text(encoding="utf-8").splitlines()
-    rows = list(csv.DictReader(line for line in lines if not line.startswith("#")))
+def test_parameters_of_the_whole_table(oracle):
+    rows = oracle("f_efg_tensor.csv")
     assert len(rows) >= 15
     for row in rows:
         tensor = matrix(*(float(row[key]) for key in ("V11", "V22", "V33", "V12", "V13", "V23")))

@@ -1,5 +1,3 @@
-import csv
-import os
 from math import isnan
 from pathlib import Path
 
@@ -158,12 +156,8 @@ def test_coupling_is_e_q_vzz_over_h(name, q, unit, vzz, cq):
     assert found == pytest.approx(cq, rel=1e-14, abs=0)
 
 
-def test_couplings_of_the_whole_table():
-    folder = os.environ.get("NMRDYN_PHYSICS")
-    if folder is None:
-        pytest.skip("NMRDYN_PHYSICS is not set (the folder that holds oracle/)")
-    lines = (Path(folder) / "oracle" / "f_efg_to_cq.csv").read_text(encoding="utf-8").splitlines()
-    rows = list(csv.DictReader(line for line in lines if not line.startswith("#")))
+def test_couplings_of_the_whole_table(oracle):
+    rows = oracle("f_efg_to_cq.csv")
     assert len(rows) >= 48
     mixtures = 0
     for row in rows:

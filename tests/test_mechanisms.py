@@ -1,9 +1,5 @@
 """Dipolar and background relaxation, sums of mechanisms, T2 and T1rho, and the inversion of every sort of rate."""
 
-import csv
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
 import xarray as xr
@@ -108,14 +104,6 @@ def golden_rule(hamiltonian, energy, observed, *, tau, lock=0.0):
     return sum(np.sum(s * debye(omega, tau)) for omega, s in commutators(hamiltonian, energy, observed, lock))
 
 
-def oracle(name):
-    folder = os.environ.get("NMRDYN_PHYSICS")
-    if not folder:
-        pytest.skip("NMRDYN_PHYSICS is not set (the folder that holds oracle/)")
-    lines = (Path(folder) / "oracle" / name).read_text(encoding="utf-8").splitlines()
-    return list(csv.DictReader(line for line in lines if not line.startswith("#")))
-
-
 def assert_pair_agrees(a, b, distance, field, tau, coupling, rate, rate_t2, cross):
     mechanism = nd.Dipolar(nucleus=a, partner=b, distance=distance)
     larmor = abs(nd.Isotope.get(a).gamma) * field / (2 * np.pi)
@@ -135,7 +123,7 @@ def test_dipolar_rates_agree_with_double_commutators(row):
     assert_pair_agrees(*row)
 
 
-def test_dipolar_rates_of_the_whole_table():
+def test_dipolar_rates_of_the_whole_table(oracle):
     rows = oracle("g_dipolar.csv")
     assert {row["A"] == row["B"] for row in rows} == {True, False}
     for row in rows:

@@ -1,7 +1,3 @@
-import csv
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
 import xarray as xr
@@ -136,14 +132,6 @@ def golden_rule_rate(spin, cq, eta, larmor, tau):
     return np.sum(single + 4 * double) / np.sum(m**2)
 
 
-def oracle(name):
-    folder = os.environ.get("NMRDYN_PHYSICS")
-    if not folder:
-        pytest.skip("NMRDYN_PHYSICS is not set (the folder that holds oracle/)")
-    lines = (Path(folder) / "oracle" / name).read_text(encoding="utf-8").splitlines()
-    return list(csv.DictReader(line for line in lines if not line.startswith("#")))
-
-
 @pytest.mark.parametrize("spin", SPINS)
 def test_rate_has_the_closed_prefactor(spin):
     # Closed form in extreme narrowing, J(omega0) + 4 J(2 omega0) = 5 tau_c.
@@ -163,7 +151,7 @@ def test_rate_agrees_with_a_stochastic_liouville_calculation(spin, cq, eta, larm
     assert quadrupolar(spin, cq, eta).rate(tau, larmor) == pytest.approx(rate, rel=1e-9, abs=0)
 
 
-def test_rates_of_the_whole_stochastic_liouville_table():
+def test_rates_of_the_whole_stochastic_liouville_table(oracle):
     rows = oracle("a_t1_rates.csv")
     assert rows
     for row in rows:
@@ -229,7 +217,7 @@ def test_no_correlation_time_below_the_t1_minimum(spin, cq, eta, larmor, t1):
     assert np.all(np.isnan(mechanism.correlation_times(t1, larmor)))
 
 
-def test_correlation_times_of_the_whole_table_of_roots():
+def test_correlation_times_of_the_whole_table_of_roots(oracle):
     rows = oracle("b_tau_from_t1.csv")
     assert {row["feasible"] for row in rows} == {"0", "1"}
     for row in rows:

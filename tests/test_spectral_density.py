@@ -1,9 +1,6 @@
 """Spectral densities against closed forms, independent quadrature, their flanks and their limits."""
 
-import csv
-import os
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -148,12 +145,8 @@ def model_of(row):
     )
 
 
-def test_values_of_the_whole_table():
-    folder = os.environ.get("NMRDYN_PHYSICS")
-    if not folder:
-        pytest.skip("NMRDYN_PHYSICS is not set (the folder that holds oracle/)")
-    lines = (Path(folder) / "oracle" / "d_spectral_density.csv").read_text(encoding="utf-8").splitlines()
-    rows = list(csv.DictReader(line for line in lines if not line.startswith("#")))
+def test_values_of_the_whole_table(oracle):
+    rows = oracle("d_spectral_density.csv")
     assert len({row["model"] for row in rows}) == 9
     for row in rows:
         j = model_of(row).evaluate(float(row["omega_rad_s"]), float(row["tau_s"]))

@@ -1,7 +1,3 @@
-import csv
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
 from hypothesis import assume, given
@@ -30,14 +26,6 @@ LAWS = [
     (Eyring(), {"activation_enthalpy": 0.374, "activation_entropy": -4.4}),
     (Eyring(), {"activation_enthalpy": 0.6, "activation_entropy": 80.0}),
 ]
-
-
-def oracle(name):
-    folder = os.environ.get("NMRDYN_PHYSICS")
-    if not folder:
-        pytest.skip("NMRDYN_PHYSICS is not set (the folder that holds oracle/)")
-    lines = (Path(folder) / "oracle" / name).read_text(encoding="utf-8").splitlines()
-    return list(csv.DictReader(line for line in lines if not line.startswith("#")))
 
 
 def exactly(value, rel=1e-10):
@@ -138,7 +126,7 @@ def test_conversions_agree_with_independent_numbers(kind, inputs, output, value)
     assert convert(kind, inputs, output) == exactly(value)
 
 
-def test_conversions_agree_with_the_whole_table():
+def test_conversions_agree_with_the_whole_table(oracle):
     rows = [row for row in oracle("e_arrhenius.csv") if row["kind"] != "stretched_mean_T1"]
     assert len(rows) > 30
     for row in rows:

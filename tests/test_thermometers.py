@@ -1,7 +1,4 @@
-import csv
-import os
 from dataclasses import FrozenInstanceError
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -47,11 +44,8 @@ def test_temperatures_of_published_calibrations(name, reading, kelvin):
     assert get(name).reading(kelvin) == pytest.approx(reading, rel=1e-10)
 
 
-def test_temperatures_of_the_whole_table():
-    folder = os.environ.get("NMRDYN_PHYSICS")
-    if not folder:
-        pytest.skip("NMRDYN_PHYSICS is not set (the folder that holds oracle/)")
-    lines = (Path(folder) / "oracle" / "h_thermometers.csv").read_text(encoding="utf-8").splitlines()
+def test_temperatures_of_the_whole_table(oracle):
+    rows = oracle("h_thermometers.csv")
     names = {
         "methanol": "methanol",
         "ethylene_glycol": "ethylene_glycol",
@@ -61,7 +55,6 @@ def test_temperatures_of_the_whole_table():
         "PbNO3": "PbNO3_shift",
         "MAPbCl3": "MAPbCl3_shift",
     }
-    rows = list(csv.DictReader(line for line in lines if not line.startswith("#")))
     assert rows
     for row in rows:
         name = next(name for prefix, name in names.items() if row["thermometer"].startswith(prefix))
