@@ -494,3 +494,12 @@ def test_negative_and_zero_conductivity_and_diffusion_are_refused_and_nan_passes
             residence_time([1e-14, bad], **GOOD_JUMP)
     assert np.isnan(nernst_einstein([np.nan, 1e-3], **GOOD_CHARGE)).tolist() == [True, False]
     assert np.isnan(residence_time([np.nan, 1e-14], **GOOD_JUMP)).tolist() == [True, False]
+
+
+def test_mean_times_of_stretched_exponentials_are_those_of_the_table(oracle):
+    rows = [row for row in oracle("e_arrhenius.csv") if row["kind"] == "stretched_mean_T1"]
+    assert rows
+    for row in rows:
+        given = dict(part.split("=") for part in row["inputs"].split(";"))
+        found = nd.StretchedExponential().mean_time(float(given["T1star_s"]), float(given["beta"]))
+        assert found == exactly(float(row["value"])), row

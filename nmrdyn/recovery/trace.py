@@ -1,17 +1,16 @@
-"""One trace and one model: least squares with the linear coefficients eliminated, and an error that knows misfit."""
+"""One trace and one model: whether it can be fitted, its T1, and an error that knows misfit."""
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
-from scipy.optimize import least_squares
 from scipy.stats import f as f_distribution
 
 from nmrdyn.recovery.model import RecoveryModel
+from nmrdyn.recovery.projection import STEP, Projection, moments, search
 from nmrdyn.schema import Array, InputError
 
 # Residuals are called larger than the measured noise when an F test says so at this level.
@@ -22,8 +21,6 @@ _REACH = 30.0
 _UNSEEN = 3.0
 # Two searched regions whose chi-square differs by less than this times its residual variance fit alike (95 %).
 _ALIKE = 3.84
-_STEP = 1e-5
-_STARTS = 3
 
 
 @dataclass(frozen=True)
@@ -60,52 +57,6 @@ class FailedFit:
     criterion: float = np.inf
 
 
-class _Projection:
-    """The signal of a trace as amplitude and loss times a decay, at their least-squares values."""
-
-    def __init__(self, model: RecoveryModel, delay: Array, signal: Array, weight: Array) -> None:
-        self.model, self.delay, self.weight = model, delay, weight
-        self.target = signal * weight
-
-    def columns(self, parameters: Array) -> tuple[Array, Array]:
-        """The curves that add up to the signal, in units of the noise: what is constant, and the decay."""
-        decay = self.model.decay(self.delay, float(np.exp(parameters[0])), *parameters[1:]) * self.weight
-        if self.model.fixed is None:
-            return self.weight, decay
-        return self.weight - self.model.fixed * decay, np.zeros_like(decay)
-
-    def coefficients(self, parameters: Array) -> tuple[float, float]:
-        """Of both columns. That of the decay is 0 or less: a long recovery upside down could imitate a short one."""
-        constant, decay = self.columns(parameters)
-        overlap = (constant @ decay) / (constant @ constant)
-        rest = decay - overlap * constant
-        size = rest @ rest
-        loss = min(float(rest @ self.target / size), 0.0) if size > 1e-20 * (decay @ decay) else 0.0
-        return float(constant @ self.target / (constant @ constant) - overlap * loss), loss
-
-    def residual(self, parameters: Array) -> Array:
-        return self.curve(parameters, self.coefficients(parameters)) - self.target
-
-    def chi2(self, parameters: Array) -> float:
-        return float(np.sum(self.residual(parameters) ** 2))
-
-    def curve(self, parameters: Array, coefficients: tuple[float, float]) -> Array:
-        """The signal for given coefficients, in units of the noise."""
-        constant, decay = self.columns(parameters)
-        return coefficients[0] * constant + coefficients[1] * decay
-
-    def jacobian(self, parameters: Array) -> Array:
-        """Slopes (row, parameter and coefficient) of the curve, in units of the noise."""
-        coefficients = self.coefficients(parameters)
-        steps = _STEP * np.eye(parameters.size)
-        slopes = [
-            (self.curve(parameters + s, coefficients) - self.curve(parameters - s, coefficients)) / (2 * _STEP)
-            for s in steps
-        ]
-        constant, decay = self.columns(parameters)
-        return np.stack([*slopes, constant] if self.model.fixed is not None else [*slopes, constant, decay], axis=1)
-
-
 def fit_trace(trace: xr.Dataset, model: RecoveryModel) -> TraceFit | FailedFit:
     """Fit a recovery model to one experiment of stage `recovery`."""
     try:
@@ -121,10 +72,10 @@ def fit_trace(trace: xr.Dataset, model: RecoveryModel) -> TraceFit | FailedFit:
         return FailedFit(unusable)
     measured = bool(np.all(np.isfinite(noise) & (noise > 0)))
     weight = 1 / noise if measured else np.ones_like(signal) / np.std(signal)
-    projection = _Projection(model, delay, signal, weight)
+    projection = Projection(model, delay, signal, weight)
     positive = delay[delay > 0]
     regions = model.regions(positive.min() / _REACH, positive.max() * _REACH)
-    searched = [_search(projection, region) for region in regions if region.size > 1]
+    searched = [search(projection, region) for region in regions if region.size > 1]
     if not searched:
         return FailedFit("the mechanism allows no T1 as short as the delays could tell")
     best, lower, upper, success = min(searched, key=lambda found: projection.chi2(found[0]))
@@ -136,13 +87,13 @@ def fit_trace(trace: xr.Dataset, model: RecoveryModel) -> TraceFit | FailedFit:
     chi2 = projection.chi2(best)
     dof = delay.size - n_parameters
     variance, error_dof, scaled, reason = _error_scale(chi2, dof, noise_dof if measured else 0.0)
-    covariance = _covariance(projection, best, (lower, upper), variance)
+    mean, covariance = moments(projection, best, (lower, upper), variance)
     natural = _natural(best)
-    t1 = model.t1(*natural)
+    t1 = model.t1(*_natural(mean))
     times, fractions = model.components(*natural)
     worse = (np.array([projection.chi2(found[0]) for found in searched]) - chi2) / variance
     likely = np.exp(-worse / 2) / np.exp(-worse / 2).sum()
-    apart = np.log([model.t1(*_natural(found[0])) / t1 for found in searched])
+    apart = np.log([model.t1(*_natural(found[0])) / model.t1(*natural) for found in searched])
     if np.sum(worse < _ALIKE) > 1:
         reason = "; ".join(filter(None, (reason, "both branches of the mechanism give this shape alike")))
     full = 1 - factor * model.decay(np.nan_to_num(trace["delay"].values), *natural)
@@ -150,10 +101,10 @@ def fit_trace(trace: xr.Dataset, model: RecoveryModel) -> TraceFit | FailedFit:
     correction = 2 * k * (k + 1) / (delay.size - k - 1) if delay.size > k + 1 else np.inf
     return TraceFit(
         model=model,
-        parameters=best,
+        parameters=mean,
         stderr=np.sqrt(np.diag(covariance)),
         t1=t1,
-        variance=_propagated(lambda p: np.log([model.t1(*_natural(p))]), best, covariance)[0] + likely @ apart**2,
+        variance=_propagated(lambda p: np.log([model.t1(*_natural(p))]), mean, covariance)[0] + likely @ apart**2,
         mean_time=model.mean_time(*natural),
         components=(times, fractions),
         component_stderr=np.sqrt(
@@ -177,52 +128,10 @@ def _natural(parameters: Array) -> list[float]:
     return [float(np.exp(parameters[0])), *(float(value) for value in parameters[1:])]
 
 
-def _search(projection: _Projection, region: Array) -> tuple[Array, Array, Array, bool]:
-    """The best parameters that begin in a region of the first, their limits, and whether the search converged."""
-    model = projection.model
-    lower = np.array([region.min(), *(model.bounds[name][0] for name in model.parameters[1:])])
-    upper = np.array([region.max(), *(model.bounds[name][1] for name in model.parameters[1:])])
-    tight = {"xtol": 1e-12, "ftol": 1e-12, "gtol": 1e-12}
-    found = [
-        least_squares(projection.residual, start, bounds=(lower, upper), jac="3-point", x_scale="jac", **tight)
-        for start in _starts(projection, region, lower, upper)
-    ]
-    best = min(found, key=lambda one: float(one.cost))
-    return best.x, lower, upper, bool(best.success)
-
-
-def _starts(projection: _Projection, region: Array, lower: Array, upper: Array) -> list[Array]:
-    """Where to begin: of each combination of the other parameters the best in the region, and of these the best few."""
-    model = projection.model
-    ranked = []
-    for others in itertools.product(*(model.start[name] for name in model.parameters[1:])):
-        points = [np.clip([first, *others], lower + 1e-9, upper - 1e-9) for first in region]
-        chi2 = [projection.chi2(point) for point in points]
-        ranked.append((min(chi2), points[int(np.argmin(chi2))]))
-    ranked.sort(key=lambda pair: pair[0])
-    return [point for _, point in ranked[:_STARTS]]
-
-
-def _covariance(projection: _Projection, best: Array, bounds: tuple[Array, Array], variance: float) -> Array:
-    """Covariance of the model's parameters for residuals of `variance`.
-
-    What physics confines is known to within its range before any data; that carries it into T1 where the data do not
-    tell it.
-    """
-    jacobian = projection.jacobian(best) / np.sqrt(variance)
-    confined = np.array([name in projection.model.ends for name in projection.model.parameters])
-    known = np.where(confined, np.sqrt(12) / (bounds[1] - bounds[0]), 0.0)  # one over the sd of a uniform
-    jacobian = np.vstack([jacobian, np.pad(np.diag(known), ((0, 0), (0, jacobian.shape[1] - best.size)))])
-    scale = np.linalg.norm(jacobian, axis=0)
-    scale[scale == 0] = 1.0
-    inverse = np.linalg.pinv((jacobian / scale).T @ (jacobian / scale)) / np.outer(scale, scale)
-    return inverse[: best.size, : best.size]
-
-
 def _propagated(function: Callable[[Array], Array], best: Array, covariance: Array) -> Array:
     """Variances of a function of the parameters, to first order."""
-    steps = _STEP * np.eye(best.size)
-    gradient = np.stack([(function(best + s) - function(best - s)) / (2 * _STEP) for s in steps], axis=1)
+    steps = STEP * np.eye(best.size)
+    gradient = np.stack([(function(best + s) - function(best - s)) / (2 * STEP) for s in steps], axis=1)
     return np.einsum("ij,jk,ik->i", gradient, covariance, gradient)
 
 
