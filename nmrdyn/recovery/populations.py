@@ -54,7 +54,8 @@ class PopulationRecovery(RecoveryModel):
 
     In `fit_recovery` the T1 is that of the initial rate of <I_z> after saturation of all levels (the T1 of `BPP`),
     whatever is prepared and observed. W1/W2 is searched from 1 to 4, which is all that a distribution of Debye
-    processes allows; with a `mechanism` it follows from tau_c, and tau_c is the only unknown beside amplitude and
+    processes allows, and T1 and its error are means over what the data leave of that range (near its ends they lean
+    inwards); with a `mechanism` W1/W2 follows from tau_c, and tau_c is the only unknown beside amplitude and
     efficiency. Sources: Andrew and Tunstall, Proc. Phys. Soc. 78 (1961) 1; Narath, Phys. Rev. 162 (1967) 320; mixed
     mechanisms: Suter et al., J. Phys. Condens. Matter 10 (1998) 5977.
 
