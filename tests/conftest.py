@@ -21,7 +21,7 @@ def oracle():
     return rows
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def sodium():
     """23Na deep on the slow flank, T1 = 4.36 s, one temperature; change it with dataclasses.replace."""
     return nd.RelaxationTruth(

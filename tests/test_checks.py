@@ -6,7 +6,7 @@ Formulas here are written anew, not taken from the package. With x = omega tau_c
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -1071,16 +1071,10 @@ def test_coupling_that_changes_with_temperature_and_its_bias_where_it_is_taken_a
 
 
 @pytest.fixture(scope="module")
-def travelled(tmp_path_factory):
+def travelled(sodium, tmp_path_factory):
     """23Na on the slow branch, with a remark from elsewhere and a phase transition; its posterior, summary and page."""
-    truth = nd.RelaxationTruth(
-        nucleus="23Na",
-        larmor_frequency=132.32e6,
-        cq=1e6,
-        eta=0.1,
-        activation_energy=0.45,
-        tau_c=1e-5,
-        reference_temperature=333.15,
+    truth = replace(
+        sodium,
         temperature=[290.0, 310.0, 330.0],
     )
     recovery = attach(nd.simulate(truth, seed=1), [Finding("by-hand", "1", "<b>T1</b> & co")])

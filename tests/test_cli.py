@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 from contextlib import redirect_stdout
+from dataclasses import replace
 from html.parser import HTMLParser
 from importlib import import_module
 
@@ -55,17 +56,11 @@ def table(file):
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(sodium, tmp_path_factory):
     """Expnos 23Na/1 to 23Na/3, of which 2 has no ser and 3 no temperature; six conductivities; a study of them."""
     root = tmp_path_factory.mktemp("cli")
-    hop = nd.RelaxationTruth(
-        nucleus="23Na",
-        larmor_frequency=132.32e6,
-        cq=1e6,
-        eta=0.1,
-        activation_energy=0.45,
-        tau_c=1e-5,
-        reference_temperature=333.15,
+    hop = replace(
+        sodium,
         temperature=[300.0, 320.0, 340.0],
     )
     eis = nd.ConductivityTruth(
@@ -182,19 +177,9 @@ def test_t1_says_which_t1_it_is_and_what_else_would_fit(folder, capsys):
     assert three["warnings"][0].startswith("TE 673.2")
 
 
-def test_t1_of_two_exponentials_lists_both(tmp_path, capsys):
-    truth = nd.RelaxationTruth(
-        nucleus="23Na",
-        larmor_frequency=132.32e6,
-        cq=1e6,
-        eta=0.1,
-        activation_energy=0.45,
-        tau_c=1e-5,
-        reference_temperature=333.15,
-        temperature=[320.0],
-        snr=1000.0,
-        recovery=nd.PopulationRecovery(spin=1.5, interaction="quad", initial="all_sat", observed="total"),
-    )
+def test_t1_of_two_exponentials_lists_both(sodium, tmp_path, capsys):
+    levels = nd.PopulationRecovery(spin=1.5, interaction="quad", initial="all_sat", observed="total")
+    truth = replace(sodium, temperature=[320.0], snr=1000.0, recovery=levels)
     nd.simulate_folder(truth, tmp_path / "levels", seed=1)
     assert main(["t1", str(tmp_path / "levels"), "--model", "bi", "--json"]) == 0
     (entry,) = parsed(capsys.readouterr().out)
@@ -588,16 +573,10 @@ def test_report_that_fails_leaves_earlier_results_alone(small, tmp_path, monkeyp
     assert (tmp_path / "report.html").read_text(encoding="utf-8") == "earlier"
 
 
-def test_report_takes_a_relaxation_that_was_not_fitted_here(tmp_path):
+def test_report_takes_a_relaxation_that_was_not_fitted_here(sodium, tmp_path):
     # Only T1 and its error, as from a table: all else of a relaxation is optional.
-    truth = nd.RelaxationTruth(
-        nucleus="23Na",
-        larmor_frequency=132.32e6,
-        cq=1e6,
-        eta=0.1,
-        activation_energy=0.45,
-        tau_c=1e-5,
-        reference_temperature=333.15,
+    truth = replace(
+        sodium,
         temperature=[300.0, 320.0, 340.0],
     )
     fitted = nd.fit_recovery(nd.simulate(truth, seed=1), "single")

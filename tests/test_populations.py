@@ -649,17 +649,17 @@ def codes(relaxation):
         (1.5, "all_sat", "ct", 4.0),
         (1.5, "all_inv", "ct", 1.3),
         (1.5, "ct_sat", "ct", 1.3),
-        (1.5, "ct_sat_long", "ct", 3.0),
+        pytest.param(1.5, "ct_sat_long", "ct", 3.0, marks=pytest.mark.slow),
         (2.0, "line1_upper_sat", "line1_upper", 2.0),
         (2.5, "all_sat", "total", 4.0),
         (2.5, "ct_sat", "ct", 3.0),
         (2.5, "ct_inv", "st1_upper", 4.0),
-        (3.0, "all_sat", "total", 3.7),
+        pytest.param(3.0, "all_sat", "total", 3.7, marks=pytest.mark.slow),
         (3.5, "ct_sat", "ct", 1.3),
         (3.5, "st1_both_sat", "st1_upper", 2.0),
         (4.5, "all_inv", "total", 3.0),
         (4.5, "ct_sat", "ct", 1.0),
-        (4.5, "st1_both_sat", "st1_upper", 4.0),
+        pytest.param(4.5, "st1_both_sat", "st1_upper", 4.0, marks=pytest.mark.slow),
     ],
 )
 def test_noise_free_recovery_gives_back_t1_and_the_ratio(spin, initial, observed, ratio):
@@ -681,8 +681,8 @@ def test_noise_free_recovery_gives_back_t1_and_the_ratio(spin, initial, observed
     ("spin", "initial", "observed", "ratio", "share"),
     [
         (1.5, "all_sat", "ct", 2.5, 0.5),
-        (2.5, "ct_sat", "ct", 2.0, 0.3),
-        (2.5, "st1_upper_sat", "st1_upper", 3.0, 0.2),
+        pytest.param(2.5, "ct_sat", "ct", 2.0, 0.3, marks=pytest.mark.slow),
+        pytest.param(2.5, "st1_upper_sat", "st1_upper", 3.0, 0.2, marks=pytest.mark.slow),
         (3.5, "st1_both_sat", "st1_upper", 3.0, 0.1),
     ],
 )
@@ -723,7 +723,7 @@ def assert_covered(relaxation, t1=1.0):
     assert inside.sum() >= stats.binom.ppf(0.001, inside.size, 0.95)
 
 
-@pytest.mark.parametrize("n", [16, pytest.param(200, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("n", [12, pytest.param(200, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
     ("initial", "observed"), [("all_sat", "ct"), pytest.param("ct_sat", "ct", marks=pytest.mark.slow)]
 )
@@ -838,7 +838,7 @@ def test_mechanism_leaves_one_unknown(x):
     assert abs(z_scores(one, t1).item()) < 3.3
 
 
-@pytest.mark.parametrize("n", [16, pytest.param(200, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("n", [12, pytest.param(200, marks=pytest.mark.slow)])
 def test_intervals_with_a_mechanism_cover(n):
     _, t1, rates = bpp_rates(2.0)
     model = populations(1.5, "all_sat", "ct", mechanism=SODIUM)
@@ -910,11 +910,11 @@ def test_recovery_upside_down_is_none():
 
 def test_protocols_are_compared_in_a_list():
     protocols = [populations(1.5, initial, "ct") for initial in ("all_sat", "ct_sat", "st1_both_sat")]
-    recovery = recovery_of(curve_of(protocols[1], 3.0), SCALED, snr=100, n=2, seed=16)
+    recovery = recovery_of(curve_of(protocols[1], 3.0), SCALED, snr=100, seed=16)
     relaxation = nd.fit_recovery(recovery, protocols)
     # All are called "populations"; what they are tells them apart.
     assert list(relaxation.candidate.values) == [repr(model) for model in protocols]
-    assert np.all(relaxation.model_weight[:, 1] > 0.999)
+    assert relaxation.model_weight[0, 1] > 0.999
     assert set(relaxation.model.values) == {"populations"}
     np.testing.assert_allclose(relaxation.t1, nd.fit_recovery(recovery, protocols[1]).t1, rtol=1e-12)
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -41,17 +42,11 @@ mechanism = { kind = "conductivity", convention = "sigma_T" }
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(sodium, tmp_path_factory):
     """Data for the study: expnos 1, 2, 3 at 300, 320, 340 K, and six conductivities at 290 to 340 K."""
     root = tmp_path_factory.mktemp("study")
-    hop = nd.RelaxationTruth(
-        nucleus="23Na",
-        larmor_frequency=132.32e6,
-        cq=1e6,
-        eta=0.1,
-        activation_energy=0.45,
-        tau_c=1e-5,
-        reference_temperature=333.15,
+    hop = replace(
+        sodium,
         temperature=[300.0, 320.0, 340.0],
     )
     eis = nd.ConductivityTruth(
