@@ -107,6 +107,7 @@ STAGES: dict[str, Stage] = {
             "reason": Variable(_E, "", "why a value is missing, or how its error was made"),
             "model": Variable(_E, "", "recovery model"),
             "model_weight": Variable(("experiment", "candidate"), "", "Akaike weight of each model tried"),
+            "model_t1": Variable(("experiment", "candidate"), "s", "T1 by each model tried"),
             "fit": Variable(_EI, "1", "fitted recovery"),
         },
         coords=_SPECTROMETER,

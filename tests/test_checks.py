@@ -148,6 +148,7 @@ BLANK = {
     "reason": "",
     "model": "single",
     "error_scaled": False,
+    "t1_stderr": 0.02,
     **dict.fromkeys(("reduced_chi2", "ratio", "ratio_stderr"), np.nan),
 }
 COMPONENTS = ("component_t1", "component_t1_stderr", "component_fraction", "component_fraction_stderr")
@@ -169,6 +170,8 @@ def fits(*rows, nucleus="23Na", weights=None, candidates=("single",), reach=5.0)
         for name in COMPONENTS
     }
     variables["model_weight"] = (("experiment", "candidate"), np.ones((n, 1)) if weights is None else np.array(weights))
+    others = np.array([row.get("others", [row["t1"]] * len(candidates)) for row in table], dtype=float)
+    variables["model_t1"] = (("experiment", "candidate"), others)
     coords = {"experiment": names, "candidate": list(candidates), "temperature": column("temperature")}
     relaxation = xr.Dataset(variables, coords=coords, attrs={"nucleus": nucleus})
     delay = np.broadcast_to(2.0 * np.array([0.1, 1.0, reach]), (n, 3)).copy()
@@ -251,11 +254,15 @@ def test_delays_without_a_signal_were_not_recorded():
     assert "is 2.5 T1 or more" in by_code(of_relaxation(relaxation, recovery))["delays-too-short"].text
 
 
-def test_models_that_the_data_do_not_tell_apart_are_named():
-    weights = [[0.9, 0.1, 0.0], [0.899, 0.101, 0.0], [1.0, 0.0, 0.0], [0.8, 0.15, 0.05], [0.0, 0.0, 0.0]]
-    found = of_fits({}, {}, {}, {}, FAILED, weights=weights, candidates=("single", "stretched", "bi"))
-    assert found["model-undecided"].where == "2, 4"  # above 0.1, not at it
+def test_models_that_the_data_do_not_tell_apart_are_named_where_their_t1_differ():
+    weights = [[0.9, 0.1, 0.0], [0.899, 0.101, 0.0], [0.8, 0.15, 0.05], [0.8, 0.15, 0.05], [0.0, 0.0, 0.0]]
+    # T1 is 2.00(2) s; the second model says less by a little more or less than its error.
+    beyond, within = 2.0 * np.exp(-0.0101), 2.0 * np.exp(-0.0099)
+    rows = [{"others": [2.0, t1, 1.0]} for t1 in (beyond, beyond, beyond, within)]
+    found = of_fits(*rows, FAILED, weights=weights, candidates=("single", "stretched", "bi"))
+    assert found["model-undecided"].where == "2, 3"  # above 0.1, not at it
     assert "between single and stretched (" in found["model-undecided"].text
+    assert "model-undecided" not in of_fits({}, weights=[[0.5, 0.5]], candidates=("single", "stretched"))
 
 
 def bi(ratio=4.0, fraction=0.8, ratio_stderr=0.01, fraction_stderr=0.001):

@@ -99,16 +99,18 @@ def one_spin_three_halves(relaxation: xr.Dataset) -> str:
 
 
 def _of_choice(relaxation: xr.Dataset) -> Iterator[Finding]:
-    """Experiments that several models describe."""
-    weights = relaxation["model_weight"].values
-    several = np.sum(weights > _CREDIBLE, axis=1) > 1
+    """Experiments that several models describe, with T1 that differ by more than its error."""
+    t1, stderr = relaxation["t1"].values[:, None], relaxation["t1_stderr"].values[:, None]
+    credible = relaxation["model_weight"].values > _CREDIBLE
+    other = credible & (np.abs(np.log(relaxation["model_t1"].values / t1)) > stderr / t1)
+    several = other.any(axis=1)
     if several.any():
-        models = relaxation["candidate"].values[(weights[several] > _CREDIBLE).any(axis=0)]
+        models = relaxation["candidate"].values[credible[several].any(axis=0)]
         yield Finding(
             "model-undecided",
             ", ".join(relaxation["experiment"].values[several]),
             f"the recoveries do not decide between {' and '.join(models)} (corrected Akaike weights above "
-            f"{_CREDIBLE:g}); the errors of T1 hold what they say otherwise",
+            f"{_CREDIBLE:g}), which give T1 that differ; its error holds the difference",
         )
 
 

@@ -47,8 +47,8 @@ def fit_recovery(
     model : a model such as `SingleExponential()` or `PopulationRecovery(...)`, or the name of one (single, stretched,
         bi, tri). Several, in a list, are compared: the one with the smallest corrected Akaike criterion is kept for
         each experiment, and the error of its T1 holds what the others, by their weights, say otherwise. The weights
-        are in `model_weight`. "auto" is single, stretched and bi, whose T1 is for all three the time at which 1/e is
-        left to recover.
+        are in `model_weight`, the T1 of each in `model_t1`. "auto" is single, stretched and bi, whose T1 is for all
+        three the time at which 1/e is left to recover.
 
     Returns
     -------
@@ -155,9 +155,11 @@ def _assemble(
     components = {name: np.full((n, _MOST_COMPONENTS), np.nan) for name in _COMPONENTS}
     words = {name: np.full(n, "", dtype=object) for name in ("reason", "model", "t1_meaning")}
     weights, scaled = np.zeros((n, m)), np.zeros(n, dtype=bool)
+    each = np.full((n, m), np.nan)
     curves = np.full(recovery["signal"].shape, np.nan)
     for i, fits in enumerate(rows):
         weights[i] = _weights(fits)
+        each[i] = [fit.t1 if isinstance(fit, TraceFit) else np.nan for fit in fits]
         fit = fits[int(np.argmax(weights[i]))]
         words["reason"][i], words["model"][i] = fit.reason, candidates[int(np.argmax(weights[i]))].name
         if isinstance(fit, FailedFit):
@@ -191,6 +193,7 @@ def _assemble(
             "error_scaled": ("experiment", scaled),
             "rows_used": ("experiment", np.isfinite(recovery["signal"].values).sum(axis=1)),
             "model_weight": (("experiment", "candidate"), weights),
+            "model_t1": (("experiment", "candidate"), each),
             "fit": (("experiment", "increment"), curves),
         },
         coords={"experiment": recovery["experiment"].values, "candidate": _names(candidates)}

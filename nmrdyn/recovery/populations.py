@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import ClassVar, NoReturn, Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from nmrdyn.recovery.levels import Levels
 from nmrdyn.recovery.model import RecoveryModel
 from nmrdyn.schema import Array, InputError
 
-_SPINS = (1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 4.5)
 _INTERACTIONS = {"quad": ("w1", "w2"), "mag": ("w",), "mixed": ("w1", "w2", "w")}
-_LINE = re.compile(r"(?:(st)([1-9])|(line)([1-9]?))_(upper|lower)")
 
 
 class TransitionRates(Protocol):
@@ -115,19 +113,21 @@ class PopulationRecovery(RecoveryModel):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.spin not in _SPINS:
-            raise InputError(f"populations: needed spin 1, 3/2, ... 9/2, found {self.spin}")
         if not isinstance(self.interaction, str) or self.interaction not in _INTERACTIONS:
             known = ", ".join(_INTERACTIONS)
             raise InputError(f"populations: needed an interaction among {known}, found {self.interaction!r}")
         for name in ("initial", "observed"):
             if not isinstance(getattr(self, name), str):
                 raise InputError(f"populations: needed a name for {name}, found {getattr(self, name)!r}")
-        self._deviation()
-        self._weights()
+        self._levels.deviation(self.initial)
+        self._levels.weights(self.observed)
         if self.mechanism is not None and getattr(self.mechanism, "spin", None) not in (None, self.spin):
             found = f"one of spin {self.mechanism.spin:g}" if hasattr(self.mechanism, "spin") else self.mechanism
             raise InputError(f"populations: needed a mechanism of spin {self.spin:g}, found {found}")
+
+    @property
+    def _levels(self) -> Levels:
+        return Levels(self.spin)
 
     @property
     def parameters(self) -> tuple[str, ...]:
@@ -173,9 +173,10 @@ class PopulationRecovery(RecoveryModel):
 
     def _modes(self, *, w1: Array, w2: Array, w: Array) -> tuple[Array, Array]:
         """Rates and amplitudes (..., k), one for each level; a step of a search may take a rate below 0."""
-        relaxation = _rate_matrix(self.spin, w1=w1, w2=w2, w=w)
+        relaxation = self._levels.rate_matrix(w1=w1, w2=w2, w=w)
         rates, vectors = np.linalg.eigh(relaxation)
-        amplitudes = (self._weights() @ vectors) * np.einsum("...i,...ij->...j", self._deviation(relaxation), vectors)
+        start = self._levels.deviation(self.initial, relaxation)
+        amplitudes = (self._levels.weights(self.observed) @ vectors) * np.einsum("...i,...ij->...j", start, vectors)
         # Rounding may put the rate of the uniform state, which never moves, below 0.
         return np.maximum(rates, 0.0), -amplitudes
 
@@ -219,9 +220,8 @@ class PopulationRecovery(RecoveryModel):
     def _rates(self, *parameters: float) -> dict[str, Array]:
         """Transition rates by name, from the parameters of a fit."""
         if self.mechanism is not None:
-            return dict(
-                zip(("w1", "w2", "w"), self.mechanism.transition_rates(parameters[0], self._larmor), strict=True)
-            )
+            rates = self.mechanism.transition_rates(parameters[0], self._larmor)
+            return self._checked(dict(zip(("w1", "w2", "w"), rates, strict=True)))
         t1, *others = parameters
         if self.interaction == "mag":
             return {"w1": np.zeros(()), "w2": np.zeros(()), "w": np.asarray(0.5 / t1)}
@@ -229,100 +229,6 @@ class PopulationRecovery(RecoveryModel):
         i = self.spin
         w2 = (1 - magnetic) / t1 * 5 * i * (2 * i - 1) / (2 * i + 3) / (ratio + 4)
         return {"w1": np.asarray(ratio * w2), "w2": np.asarray(w2), "w": np.asarray(magnetic / 2 / t1)}
-
-    def _level(self, m: float) -> int:
-        """The index of the level m; levels run from I to -I."""
-        return round(self.spin - m)
-
-    def _transition(self, name: str) -> tuple[int, int] | None:
-        """Indices of the upper and lower level of a line, None where the spin has no such line."""
-        half_integer = self.spin % 1 == 0.5
-        if name == "ct" and half_integer:
-            return self._level(0.5), self._level(-0.5)
-        match = _LINE.fullmatch(name)
-        if match is None or bool(match[1]) != half_integer:
-            return None
-        m = float(match[2] or match[4] or 1) + (0.5 if half_integer else 0.0)
-        if m > self.spin:
-            return None
-        return (self._level(m), self._level(m - 1)) if match[5] == "upper" else (self._level(1 - m), self._level(-m))
-
-    def _equilibrium(self) -> Array:
-        return self.spin - np.arange(round(2 * self.spin) + 1, dtype=float)
-
-    def _deviation(self, relaxation: Array | None = None) -> Array:
-        """Populations less those at equilibrium (..., level) after the preparation; `relaxation` for steady states."""
-        equilibrium = self._equilibrium()
-        if self.initial in ("all_sat", "all_inv"):
-            return -equilibrium * (1 if self.initial == "all_sat" else 2)
-        if self.initial == "ct_sat_long" and self.spin % 1 == 0.5:
-            return equilibrium * 0 if relaxation is None else self._clamped(relaxation)
-        what, _, how = self.initial.rpartition("_")
-        lines = [self._transition(what)]
-        if what.endswith("_both"):
-            lines = [self._transition(what.replace("both", side)) for side in ("upper", "lower")]
-        if how not in ("sat", "inv") or None in lines:
-            self._refuse("initial", self.initial, [f"{line}_sat" for line in ("all", *self._lines())])
-        prepared = equilibrium.copy()
-        levels = [list(line) for line in lines if line is not None]
-        if len(levels) == 2 and levels[0][1] == levels[1][0]:
-            if how == "inv":
-                self._refuse("initial", self.initial, ["all_inv"])  # two inversions of one level have an order
-            levels = [[*levels[0], levels[1][1]]]
-        for level in levels:
-            prepared[level] = prepared[level[::-1]] if how == "inv" else prepared[level].mean()
-        return prepared - equilibrium
-
-    def _clamped(self, relaxation: Array) -> Array:
-        """The steady state while the central transition is held saturated, less equilibrium."""
-        equilibrium = self._equilibrium()
-        upper, lower = self._level(0.5), self._level(-0.5)
-        merge = np.delete(np.eye(equilibrium.size), lower, axis=1)
-        merge[lower, upper] = 1.0
-        held = np.swapaxes(merge, 0, 1) @ relaxation @ merge
-        drive = np.swapaxes(merge, 0, 1) @ relaxation @ equilibrium
-        inverse = np.asarray(np.linalg.pinv(held, hermitian=True), dtype=float)
-        return np.asarray(np.einsum("ij,...jk,...k->...i", merge, inverse, drive) - equilibrium, dtype=float)
-
-    def _weights(self) -> Array:
-        """What is observed, as weights of the levels, over its value at equilibrium."""
-        equilibrium = self._equilibrium()
-        if self.observed == "total":
-            return equilibrium / (equilibrium @ equilibrium)
-        line = self._transition(self.observed)
-        if line is None:
-            self._refuse("observed", self.observed, ["total", *self._lines()])
-        weights = np.zeros(equilibrium.size)
-        weights[list(line)] = 1.0, -1.0
-        return weights
-
-    def _lines(self) -> list[str]:
-        if self.spin % 1 == 0.5:
-            return ["ct", *(f"st{k}_upper" for k in range(1, round(self.spin + 0.5)))]
-        return [f"line{k}_upper" for k in range(1, round(self.spin) + 1)]
-
-    def _refuse(self, what: str, found: str, known: list[str]) -> NoReturn:
-        raise InputError(
-            f"populations: needed {what} of spin {self.spin:g} such as {', '.join(known)}, found {found!r}"
-        )
-
-
-def _rate_matrix(spin: float, *, w1: Array, w2: Array, w: Array) -> Array:
-    """R (..., level, level) of dn/dt = -R (n - n_eq); levels run from I to -I."""
-    m = spin - np.arange(round(2 * spin) + 1)[1:]  # the lower level of each step
-    step = (spin - m) * (spin + m + 1)
-    norm = 2 * spin * (2 * spin - 1) ** 2
-    low = m[1:]
-    w1, w2, w = (rate[..., None] for rate in np.broadcast_arrays(w1, w2, w))
-    single = w1 * (2 * m + 1) ** 2 * step / norm + w * step
-    double = w2 * (spin - low) * (spin + low + 1) * (spin - low - 1) * (spin + low + 2) / norm
-    size = m.size + 1
-    exchange = np.zeros((*single.shape[:-1], size, size))
-    index = np.arange(size)
-    exchange[..., index[:-1], index[1:]] = single
-    exchange[..., index[:-2], index[2:]] = double
-    exchange = exchange + np.swapaxes(exchange, -1, -2)
-    return np.eye(size) * exchange.sum(axis=-1)[..., None] - exchange
 
 
 def _joined(rates: Array, amplitudes: Array) -> tuple[Array, Array]:
