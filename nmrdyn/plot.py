@@ -65,7 +65,7 @@ def recoveries(recovery: xr.Dataset, relaxation: xr.Dataset) -> Figure:
                 bottom.set_ylabel("z")
             if i // columns == rows - 1:
                 bottom.set_xlabel("delay / s")
-        figure.supylabel("intensity / fitted intensity at full recovery", fontsize=9)
+        figure.supylabel("intensity / full recovery", fontsize=9, x=0.0, ha="right")
     return figure
 
 
