@@ -113,10 +113,11 @@ def _t1(options: argparse.Namespace) -> None:
     recovery = read_topspin(options.folder, nucleus=options.nucleus, region=region)
     relaxation = fit_recovery(recovery, _model(options, recovery.attrs["nucleus"]))
     remarks, topspin = json.loads(recovery.attrs["notes"]), json.loads(recovery.attrs["topspin"])
-    for finding in attached(relaxation):
-        if finding.code not in ("no-t1", "recovery-misfit"):  # these are reasons of their own
-            for name in finding.where.split(", "):
-                remarks.setdefault(name, []).append(finding.text)
+    # Those left out are the reasons of single rows.
+    findings = [finding for finding in attached(relaxation) if finding.code not in ("no-t1", "recovery-misfit")]
+    for finding in findings:
+        for name in finding.where.split(", "):
+            remarks.setdefault(name, []).append(finding.text)
     entries = []
     for i, name in enumerate(relaxation["experiment"].values):
         one = relaxation.isel(experiment=i)
@@ -173,9 +174,8 @@ def _t1(options: argparse.Namespace) -> None:
         at = head.index("TopSpin/s")
         head, rows = head[:at] + head[at + 1 :], [row[:at] + row[at + 1 :] for row in rows]
     _print_table(head, rows)
-    for finding in attached(relaxation):
-        if finding.code not in ("no-t1", "recovery-misfit"):
-            print(f"{finding.where}: {finding.text} [{finding.code}]")
+    for finding in findings:
+        print(f"{finding.where}: {finding.text} [{finding.code}]")
 
 
 def _model(options: argparse.Namespace, nucleus: str) -> Any:

@@ -15,14 +15,15 @@ from unicodedata import normalize
 import numpy as np
 import numpy.typing as npt
 
-from nmrdyn.schema import Array, InputError
+from nmrdyn.schema import PLANCK_EV, Array, InputError
 
 MILLIBARN = 1e-31  # m^2
 
 # Electric field gradients in V/m^2; the atomic unit is that of CODATA 2018.
 EFG_UNITS = {"V/A^2": 1e20, "1e21 V/m^2": 1e21, "V/m^2": 1.0, "a.u.": 9.7173624292e21}
 
-_E_OVER_H = 1.602176634e-19 / 6.62607015e-34  # 1/(V s), exact in the SI of 2019
+QUADRUPOLAR_SPINS = (1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 4.5)
+_E_OVER_H = 1 / PLANCK_EV  # 1/(V s)
 _LARGEST_Q = 1e-27  # m^2; no nucleus reaches 10 b
 _SAME_Q = 0.01  # moments closer than this, relatively, count as the same
 _MEAN_Q = 0.003  # a mean is recognised this closely: with other abundances, but not as an older value of 7Li

@@ -19,6 +19,7 @@ import xarray as xr
 Array = npt.NDArray[np.float64]
 
 BOLTZMANN_EV = 8.617333262145179e-5  # eV/K, exact in the SI of 2019
+PLANCK_EV = 6.62607015e-34 / 1.602176634e-19  # eV s, exact
 ZERO_CELSIUS = 273.15  # K
 
 RECOVERY_KINDS = ("saturation_recovery", "inversion_recovery")

@@ -12,9 +12,8 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from nmrdyn.schema import BOLTZMANN_EV, Array, InputError
+from nmrdyn.schema import BOLTZMANN_EV, PLANCK_EV, Array, InputError
 
-_PLANCK_EV = 6.62607015e-34 / 1.602176634e-19  # eV s, exact in the SI of 2019
 _GAS_CONSTANT = 1.380649e-23 * 6.02214076e23  # J/(mol K), exact
 
 
@@ -116,7 +115,7 @@ class Eyring:
         """tau_c [s] at `temperature` [K], broadcast; infinite where it exceeds every float."""
         thermal = BOLTZMANN_EV * np.asarray(temperature, dtype=float)
         free = np.asarray(activation_enthalpy) / thermal - np.asarray(activation_entropy) / _GAS_CONSTANT
-        return _exp(np.log(_PLANCK_EV / thermal) + free)
+        return _exp(np.log(PLANCK_EV / thermal) + free)
 
     def apparent_barrier(
         self, temperature: npt.ArrayLike, *, activation_enthalpy: npt.ArrayLike, activation_entropy: npt.ArrayLike
@@ -140,7 +139,7 @@ class Eyring:
         0.3741 eV, -4.408 J/(mol K)
         """
         thermal = BOLTZMANN_EV * np.asarray(temperature, dtype=float)
-        entropy = _GAS_CONSTANT * (np.log(_PLANCK_EV / thermal) - np.log(10.0) * np.asarray(log10_tau0) - 1.0)
+        entropy = _GAS_CONSTANT * (np.log(PLANCK_EV / thermal) - np.log(10.0) * np.asarray(log10_tau0) - 1.0)
         return np.asarray(activation_energy) - thermal, entropy
 
 

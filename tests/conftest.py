@@ -34,3 +34,12 @@ def sodium():
         reference_temperature=333.15,
         temperature=[333.15],
     )
+
+
+@pytest.fixture
+def topspin():
+    """The folder of real measurements; skipped where there are none."""
+    folder = os.environ.get("NMRDYN_REAL_DATA")
+    if not folder:
+        pytest.skip("NMRDYN_REAL_DATA is not set (the folder that holds topspin/)")
+    return Path(folder) / "topspin"

@@ -1,6 +1,5 @@
 """Lists of delays, pulse lengths and counts, as consoles and people write them."""
 
-import os
 import re
 import shutil
 import tempfile
@@ -50,14 +49,6 @@ REAL = {
     "1H-T2-noser/1/vclist": [1, 2, 4, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 320, 384],
 }
 REAL["1H-T2-noser/1/lists/vc/t2.cw"] = REAL["1H-T2-noser/1/vclist"]
-
-
-@pytest.fixture
-def topspin():
-    folder = os.environ.get("NMRDYN_REAL_DATA")
-    if not folder:
-        pytest.skip("NMRDYN_REAL_DATA is not set (the folder that holds topspin/)")
-    return Path(folder) / "topspin"
 
 
 def kind_of(path):

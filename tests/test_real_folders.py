@@ -1,8 +1,5 @@
 """Real TopSpin folders from public repositories; they are not part of the project."""
 
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -19,14 +16,6 @@ RUBIDIUM = [
     (12, 380, 5.0388e-05, 9.3e-07, 0.875),
     (14, 390, 3.6164e-05, 1.1e-06, 0.920),
 ]
-
-
-@pytest.fixture
-def topspin():
-    folder = os.environ.get("NMRDYN_REAL_DATA")
-    if not folder:
-        pytest.skip("NMRDYN_REAL_DATA is not set (the folder that holds topspin/)")
-    return Path(folder) / "topspin"
 
 
 def test_rubidium_t1_agrees_with_the_measurers_own_fits(topspin):

@@ -1,6 +1,5 @@
 """TopSpin's own T1/T2 results: real reports (not part of the project), and synthetic ones in every layout known."""
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -325,14 +324,6 @@ def test_no_bytes_raise(tmp_path_factory, data):
     for result in topspin_results(expno):
         assert np.isfinite(result.t1) != bool(result.values)
         assert len(result.delay) == len(result.values)
-
-
-@pytest.fixture
-def topspin():
-    folder = os.environ.get("NMRDYN_REAL_DATA")
-    if not folder:
-        pytest.skip("NMRDYN_REAL_DATA is not set (the folder that holds topspin/)")
-    return Path(folder) / "topspin"
 
 
 # What the files say, however good the fit; 38 and 12 are close to independent fits, 14 is off by three.

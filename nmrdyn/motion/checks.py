@@ -11,9 +11,8 @@ import xarray as xr
 from nmrdyn.findings import Finding
 from nmrdyn.motion.dipolar import Dipolar
 from nmrdyn.motion.mechanism import Mechanism
-from nmrdyn.schema import BOLTZMANN_EV, Array
+from nmrdyn.schema import BOLTZMANN_EV, PLANCK_EV, Array
 
-_PLANCK_EV = 4.135667696e-15  # eV s
 _HIGH_FIELD = 0.05  # C_Q over the Larmor frequency; second order is then right to 3e-4
 _REDFIELD = 1e-2  # tau_c / T1
 _VIBRATION = 1e-14  # s
@@ -82,7 +81,7 @@ def _of_validity(motion: xr.Dataset, mechanism: Mechanism) -> Iterator[Finding]:
             "the BPP rate, which is of second order, may not hold",
         )
     cold = (
-        _PLANCK_EV * motion["larmor_frequency"].values > _HIGH_TEMPERATURE * BOLTZMANN_EV * motion["temperature"].values
+        PLANCK_EV * motion["larmor_frequency"].values > _HIGH_TEMPERATURE * BOLTZMANN_EV * motion["temperature"].values
     )
     if cold.any():
         yield Finding(

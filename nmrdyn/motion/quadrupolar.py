@@ -9,11 +9,10 @@ from typing import ClassVar, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from nmrdyn.isotopes import QUADRUPOLAR_SPINS
 from nmrdyn.motion.mechanism import Adjustable, Mechanism, named_spin
 from nmrdyn.motion.spectral_density import Debye, SpectralDensity
 from nmrdyn.schema import Array, InputError, require_within
-
-_SPINS = (1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 4.5)
 
 
 class CouplingLaw(Protocol):
@@ -74,7 +73,7 @@ class BPP(Mechanism):
         nucleus, spin = named_spin("BPP", self.nucleus, self.spin)
         object.__setattr__(self, "nucleus", nucleus)
         object.__setattr__(self, "spin", spin)
-        if spin not in _SPINS:
+        if spin not in QUADRUPOLAR_SPINS:
             what = f"{nucleus} with spin {spin:g}" if nucleus else f"spin {spin:g}"
             raise InputError(
                 f"BPP: needed a quadrupolar nucleus (spin 1, 3/2, ... 9/2), found {what}; "

@@ -76,9 +76,10 @@ def fit_recovery(
         if kind not in RECOVERY_KINDS and not reason:
             raise InputError(f"{name}: needed a saturation or inversion recovery, found {kind}; leave it out")
     nucleus = recovery.attrs.get("nucleus", "")
+    known = known_spin(nucleus)
     for candidate in candidates:
         spin = getattr(candidate, "spin", None)
-        if None not in (spin, known_spin(nucleus)) and spin != known_spin(nucleus):
+        if None not in (spin, known) and spin != known:
             raise InputError(f"fit_recovery: needed a model of {nucleus}, found one of spin {spin:g}: {candidate}")
 
     rows = []

@@ -8,9 +8,9 @@ from typing import NoReturn
 
 import numpy as np
 
+from nmrdyn.isotopes import QUADRUPOLAR_SPINS
 from nmrdyn.schema import Array, InputError
 
-SPINS = (1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 4.5)
 _LINE = re.compile(r"(?:(st)([1-9])|(line)([1-9]?))_(upper|lower)")
 
 
@@ -21,7 +21,7 @@ class Levels:
     spin: float
 
     def __post_init__(self) -> None:
-        if self.spin not in SPINS:
+        if self.spin not in QUADRUPOLAR_SPINS:
             raise InputError(f"populations: needed spin 1, 3/2, ... 9/2, found {self.spin}")
 
     def rate_matrix(self, *, w1: Array, w2: Array, w: Array) -> Array:
