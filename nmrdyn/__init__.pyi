@@ -8,6 +8,7 @@ from .inference.infer import infer as infer
 from .inference.priors import Normal as Normal
 from .inference.priors import Uniform as Uniform
 from .inference.process import Conductivity as Conductivity
+from .inference.process import CorrelationTime as CorrelationTime
 from .inference.process import Probe as Probe
 from .inference.process import Process as Process
 from .isotopes import Isotope as Isotope
@@ -35,11 +36,15 @@ from .recovery.single import SingleExponential as SingleExponential
 from .recovery.stretched import StretchedExponential as StretchedExponential
 from .report.write import report as report
 from .schema import InputError as InputError
+from .simulate.damage import damage as damage
 from .simulate.folder import simulate_folder as simulate_folder
 from .simulate.simulate import simulate as simulate
 from .simulate.truth import ConductivityTruth as ConductivityTruth
 from .simulate.truth import RelaxationTruth as RelaxationTruth
 from .study.run import run as run
+from .tables import read_table as read_table
+from .temperatures import read_temperatures as read_temperatures
+from .temperatures import temperature_formula as temperature_formula
 from .thermal import VTF as VTF
 from .thermal import Arrhenius as Arrhenius
 from .thermal import Eyring as Eyring

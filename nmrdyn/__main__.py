@@ -2,6 +2,6 @@
 
 import sys
 
-from nmrdyn.cli import main
+from nmrdyn.cli.main import main
 
 sys.exit(main())

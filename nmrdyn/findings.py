@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import asdict, dataclass, replace
 
 import xarray as xr
 
@@ -31,3 +31,21 @@ def attach(data: xr.Dataset, findings: Iterable[Finding]) -> xr.Dataset:
 def attached(data: xr.Dataset) -> list[Finding]:
     """The findings that a stage carries."""
     return [Finding(**entry) for entry in json.loads(data.attrs.get("warnings", "[]"))]
+
+
+def merged(findings: Iterable[Finding]) -> list[Finding]:
+    """One finding in place of several that say the same of different places."""
+    places: dict[tuple[str, str], list[str]] = {}
+    for finding in findings:
+        places.setdefault((finding.code, finding.text), []).append(finding.where)
+    return [Finding(code, ", ".join(dict.fromkeys(where)), text) for (code, text), where in places.items()]
+
+
+def within(findings: Iterable[Finding], names: Collection[str]) -> list[Finding]:
+    """The findings on these experiments, and on none in particular."""
+    kept = []
+    for finding in findings:
+        places = [place for place in finding.where.split(", ") if place in names]
+        if places or not finding.where:
+            kept.append(replace(finding, where=", ".join(places)))
+    return kept

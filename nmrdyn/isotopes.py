@@ -72,22 +72,22 @@ class Isotope:
         InputError
             For a name that is not in the table, with the nearest that are; for an element without a mass number.
         """
-        table = _table()
+        known = table()
         text = str(name).strip()
         match = re.fullmatch(r"(\d+)\s*-?\s*([A-Za-z]+)|([A-Za-z]+)\s*-?\s*(\d+)", text)
         if match:
             mass, element = (match[1], match[2]) if match[1] else (match[4], match[3])
             text = f"{mass}{element.capitalize()}"
-        if text not in table:
+        if text not in known:
             if present := isotopes_of(text.capitalize()):
                 raise InputError(
                     f"nucleus: needed an isotope with its mass number, found {name!r}; the table has "
                     f"{_and(one.name for one in present)} (spin, Xi and Q belong to one isotope: a mean over a mixture "
                     "means nothing)"
                 )
-            near = ", ".join(get_close_matches(text, table, n=3, cutoff=0.4)) or "none like it"
+            near = ", ".join(get_close_matches(text, known, n=3, cutoff=0.4)) or "none like it"
             raise InputError(f"nucleus: needed an isotope such as 23Na, found {name!r}; the nearest known: {near}")
-        return table[text]
+        return known[text]
 
     def quadrupolar_coupling(self, vzz: npt.ArrayLike, *, unit: str, quadrupole_moment: float | None = None) -> Array:
         """C_Q = e Q V_zz / h of this isotope in an electric field gradient.
@@ -171,7 +171,7 @@ def efg_factor(unit: str) -> float:
 
 def isotopes_of(element: str) -> list[Isotope]:
     """All isotopes of `element` ("B") in the table, lightest first."""
-    return [one for one in _table().values() if one.element == element]
+    return [one for one in table().values() if one.element == element]
 
 
 def mean_quadrupole_moment(element: str) -> float:
@@ -203,7 +203,9 @@ def _and(names: Iterable[str]) -> str:
 
 
 @cache
-def _table() -> dict[str, Isotope]:
+def table() -> dict[str, Isotope]:
+    """All isotopes by name."""
+
     def number(text: str) -> float:
         return float(text) if text else nan
 

@@ -72,7 +72,9 @@ def recoveries(recovery: xr.Dataset, relaxation: xr.Dataset) -> Figure:
 def _one_recovery(top: Axes, bottom: Axes, recovery: xr.Dataset, relaxation: xr.Dataset) -> None:
     kelvin = recovery["temperature"].item()
     where = f"{kelvin - ZERO_CELSIUS:.1f} °C" if np.isfinite(kelvin) else "T unknown"
-    top.set_title(f"{recovery['experiment'].item()} · {where}", pad=3)
+    used, planned = int(np.isfinite(recovery["signal"]).sum()), int(recovery["rows_planned"])
+    partial = f" · {used} of {planned} rows" if used < planned else ""
+    top.set_title(f"{recovery['experiment'].item()} · {where}{partial}", pad=3)
     top.tick_params(labelbottom=False)
     if np.isnan(relaxation["t1"].item()):
         top.text(0.5, 0.5, "no T1", ha="center", va="center", transform=top.transAxes, color=_GREY)
@@ -170,10 +172,11 @@ def _draw_tau(axes: Axes, process: xr.DataTree, name: str, colour: str) -> None:
     )
     for k, branch in enumerate(data["branch"].values):
         likely = bool(np.nanmean(weight[:, k]) > 0.5)
+        label = f"{name}, {branch}" if data.sizes["branch"] > 1 else name
         axes.errorbar(
             1000 / data["temperature"], data["tau_c"][:, k], data["tau_c_stderr"][:, k], _horizontal_error(data),
-            "o" if branch == "slow" else "^", ms=3.5, lw=0.9, color=colour, alpha=1.0 if likely else 0.35,
-            mfc=colour if likely else "none", label=f"{name}, {branch}" + ("" if likely else " (improbable)"),
+            "^" if branch == "fast" else "o", ms=3.5, lw=0.9, color=colour, alpha=1.0 if likely else 0.35,
+            mfc=colour if likely else "none", label=label + ("" if likely else " (improbable)"),
         )  # fmt: skip
 
 

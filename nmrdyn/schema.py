@@ -62,6 +62,10 @@ _CONDITIONS = {
 _SPECTROMETER = _CONDITIONS | {
     "larmor_frequency": Variable(_E, "Hz", "Larmor frequency"),
 }
+_ROWS = {
+    "rows_recorded": Variable(_E, "", "rows recorded"),
+    "rows_planned": Variable(_E, "", "rows planned"),
+}
 
 STAGES: dict[str, Stage] = {
     "recovery": Stage(
@@ -70,11 +74,21 @@ STAGES: dict[str, Stage] = {
             "signal": Variable(_EI, "1", "intensity"),
             "signal_stderr": Variable(_EI, "1", "standard error of the intensity, measured"),
         },
+        optional={
+            "box": Variable(_EI, "1", "integral over the region, for comparison"),
+            "box_stderr": Variable(_EI, "1", "standard error of the integral over the region"),
+        },
         coords=_SPECTROMETER
+        | _ROWS
         | {
             "delay": Variable(_EI, "s", "recovery delay"),
-            "rows_recorded": Variable(_E, "", "rows recorded"),
-            "rows_planned": Variable(_E, "", "rows planned"),
+            "row": Variable(_EI, "", "row as recorded, from 1"),
+            "site": Variable(_E, "", "region that was read"),
+            "temperature_source": Variable(_E, "", "what told the temperature"),
+            "mas_rate": Variable(_E, "Hz", "spinning rate"),
+            "irradiated": Variable(_E, "", "what was irradiated besides"),
+            "second_component": Variable(_E, "", "second line shape over the first"),
+            "second_component_limit": Variable(_E, "", "smallest second line shape that would be seen"),
             "kind": Variable(_E, "", "kind of experiment"),
             "pulse_program": Variable(_E, "", "pulse program"),
             "noise_dof": Variable(_E, "", "degrees of freedom of the measured noise"),
@@ -111,7 +125,7 @@ STAGES: dict[str, Stage] = {
             "model_t1": Variable(("experiment", "candidate"), "s", "T1 by each model tried"),
             "fit": Variable(_EI, "1", "fitted recovery"),
         },
-        coords=_SPECTROMETER,
+        coords=_SPECTROMETER | _ROWS,
     ),
     "motion": Stage(
         "Correlation times on both branches of T1(tau_c); NaN where no solution exists.",
@@ -128,8 +142,9 @@ STAGES: dict[str, Stage] = {
             "rate_share": Variable((*_EB, "part"), "", "share of a mechanism in 1/T1"),
             "model": Variable(_E, "", "recovery model"),
             "reason": Variable(_E, "", "why a value is missing"),
+            "rows_used": Variable(_E, "", "rows used"),
         },
-        coords=_SPECTROMETER,
+        coords=_SPECTROMETER | _ROWS,
     ),
     "transport": Stage(
         "Conductivity against temperature.",

@@ -15,7 +15,7 @@ import xarray as xr
 from scipy.optimize import brentq
 
 import nmrdyn as nd
-from nmrdyn.findings import Finding, attach, attached
+from nmrdyn.findings import Finding, attach, attached, merged, within
 from nmrdyn.inference.checks import of_prefactors, of_process
 from nmrdyn.inference.model import JointModel, measurements
 from nmrdyn.inference.modes import find_modes
@@ -787,13 +787,11 @@ def test_phase_transition_concerns_conductivities_too():
 
 def test_remarks_on_the_data_carry_the_name_of_their_process():
     data = attach(relaxation([61.13, 50.0, 40.0]), [Finding("by-hand", "2, 3", "as said"), Finding("of-all", "", "so")])
-    data.attrs["notes"] = json.dumps({"1": ["TE was odd"]})
     data.attrs["left_out"] = json.dumps({"4": "excluded by the study", "7": "excluded by the study", "5": "too hot"})
     process = hop(data, name="BH4 rotation")
     listed = list(of_process(process, {"motion": nd.correlation_time(data, quadrupolar())}, TESTED, None))
     assert Finding("by-hand", "BH4 rotation/2, 3", "as said") in listed
     assert Finding("of-all", "BH4 rotation", "so") in listed
-    assert Finding("reading", "BH4 rotation/1", "TE was odd") in listed
     assert Finding("left-out", "BH4 rotation/4, 7", "left out: excluded by the study") in listed
     assert Finding("left-out", "BH4 rotation/5", "left out: too hot") in listed
     assert {one.where.split("/")[0] for one in listed} == {"BH4 rotation"}
@@ -1137,3 +1135,10 @@ def test_phase_transition_stands_beside_the_barrier(travelled):
     assert verdict.endswith("in doubt, see the warnings: across-transition")
     assert summary["processes"]["Na hop"]["mechanism_budget"] is None
     assert posterior.attrs["passed"] == 1
+
+
+def test_findings_of_several_places_are_merged_and_narrowed():
+    said = [Finding("a", "1", "x"), Finding("b", "1", "x"), Finding("a", "3", "x"), Finding("c", "", "y")]
+    together = merged(said)
+    assert together == [Finding("a", "1, 3", "x"), Finding("b", "1", "x"), Finding("c", "", "y")]
+    assert within(together, {"3"}) == [Finding("a", "3", "x"), Finding("c", "", "y")]

@@ -8,6 +8,7 @@ import pytest
 from scipy import stats
 
 import nmrdyn as nd
+from nmrdyn.findings import attached
 from nmrdyn.topspin.fid import read_fids
 from nmrdyn.topspin.parameters import read_parameters
 
@@ -46,7 +47,12 @@ def write_words(expno, words, byte_order=0, data_type=0):
 
 
 def notes_of(recovery):
-    return json.loads(recovery.attrs["notes"])
+    """What was remarked on the reading, by experiment."""
+    notes = {}
+    for finding in attached(recovery):
+        for name in finding.where.split(", "):
+            notes.setdefault(name, []).append(finding.text)
+    return notes
 
 
 def scales(recovery, truth):
@@ -126,9 +132,8 @@ def test_stopped_run_keeps_its_rows_with_their_own_delays(fine, tmp_path, rows, 
     assert np.all(np.isfinite(recovery.signal.values[1]))
     assert list(recovery.rows_recorded.values) == [rows, 16]
     assert list(recovery.rows_planned.values) == [16, 16]
-    assert notes_of(recovery) == {
-        "1": ["vdlist has 16 delays, ser has 13 recorded rows of 16 planned; used 13 rows with their own delays"]
-    }
+    assert list(notes_of(recovery)) == ["1"]
+    assert notes_of(recovery)["1"][-1] == "13 of 16 rows used, each with its own delay of 16 in the list"
     relaxation = nd.fit_recovery(recovery, "single")
     assert np.all(np.abs(relaxation.t1 - fine.t1) < 4 * relaxation.t1_stderr)
     assert list(relaxation.rows_used.values) == [rows, 16]
@@ -141,11 +146,14 @@ def test_zero_row_inside_is_left_out_with_its_delay(fine, tmp_path):
     words[[5, 6]] = 0
     write_words(folder / "1", words)
     recovery = nd.read_topspin(folder / "1")
-    there = [i not in (5, 6) for i in range(16)]
-    np.testing.assert_array_equal(np.isfinite(recovery.signal.values[0]), there)
-    np.testing.assert_allclose(recovery.delay.values[0, there], fine.delay[0, there], rtol=1e-5)
-    assert np.all(np.isnan(recovery.delay.values[0, [5, 6]]))
-    assert "ser has 14 recorded rows of 16 planned" in notes_of(recovery)["1"][0]
+    there = [i for i in range(16) if i not in (5, 6)]
+    assert np.all(np.isfinite(recovery.signal))
+    np.testing.assert_allclose(recovery.delay.values[0], fine.delay[0, there], rtol=1e-5)
+    np.testing.assert_array_equal(recovery.row.values[0], np.array(there) + 1)
+    assert notes_of(recovery)["1"] == [
+        "rows 6-7 of ser hold only zeros",
+        "14 of 16 rows used, each with its own delay of 16 in the list",
+    ]
     relaxation = nd.fit_recovery(recovery, "single")
     assert abs(relaxation.t1.item() - fine.t1[0]) < 4 * relaxation.t1_stderr.item()
 
@@ -157,9 +165,7 @@ def test_delay_list_longer_than_the_rows_is_used_from_its_start(fine, tmp_path):
     recovery = nd.read_topspin(folder)
     assert recovery.sizes["increment"] == 16
     np.testing.assert_allclose(recovery.delay, fine.delay, rtol=1e-5)
-    assert notes_of(recovery) == {
-        "2": ["vdlist has 19 delays, ser has 16 recorded rows of 16 planned; used 16 rows with their own delays"]
-    }
+    assert notes_of(recovery) == {"2": ["16 of 16 rows used, each with its own delay of 19 in the list"]}
     relaxation = nd.fit_recovery(recovery, "single")
     assert np.all(np.abs(relaxation.t1 - fine.t1) < 4 * relaxation.t1_stderr)
 
@@ -271,10 +277,11 @@ def test_unreadable_expno_is_a_nan_row_with_a_reason_and_alone_an_error(fine, tm
 def test_path_without_expnos_is_refused(fine, tmp_path):
     folder = nd.simulate_folder(fine, tmp_path / "na", seed=1)
     (tmp_path / "empty").mkdir()
+    (folder / "conductivity.csv").write_text("T (K)\n", encoding="utf-8")
     for path, words in (
         (tmp_path / "empty", "found none"),
         (tmp_path / "nothing", "no such file or folder"),
-        (folder / "1" / "ser", "found a file"),
+        (folder / "conductivity.csv", "found a file"),
     ):
         for verb in (nd.read_topspin, nd.scan):
             with pytest.raises(nd.InputError, match=f"{re.escape(str(path))}.*{words}"):
@@ -286,9 +293,11 @@ def test_path_without_expnos_is_refused(fine, tmp_path):
 def test_temperature_of_a_console_without_a_sensor_is_unknown(fine, tmp_path, shown):
     folder = nd.simulate_folder(fine, tmp_path / "na", seed=1)
     set_parameter(folder / "1", "TE", shown)
+    (folder / "1" / "acqu").unlink()
+    (folder / "1" / "pdata" / "1" / "title").unlink()
     recovery = nd.read_topspin(folder)
     np.testing.assert_array_equal(recovery.temperature, [np.nan, 353.15])
-    assert "is not a temperature" in notes_of(recovery)["1"][0]
+    assert "no temperature is known" in notes_of(recovery)["1"][-1]
     assert [entry["temperature_K"] for entry in nd.scan(folder)] == [None, 353.15]
     assert np.all(np.isfinite(nd.fit_recovery(recovery, "single").t1))
 
@@ -384,7 +393,12 @@ def test_scan_lists_what_is_there(fine, tmp_path):
         "larmor_frequency_Hz": 132.32e6,
         "pulse_program": "satrec",
         "kind": "saturation_recovery",
+        "evidence": ["pulse program satrec: named saturation recovery", "vdlist: delays are varied"],
         "temperature_K": 333.15,
+        "temperature_stderr_K": None,
+        "temperature_source": "TE",
+        "mas_rate_Hz": None,
+        "irradiated": "",
         "delays_s": pytest.approx(list(fine.delay[0]), rel=1e-5, abs=0),
         "rows_recorded": 16,
         "rows_planned": 16,
@@ -404,7 +418,7 @@ def test_kind_is_told_by_the_data_where_names_are_silent(fine, tmp_path, depth, 
     set_parameter(folder / "1", "PULPROG", "<myown.ab>")
     recovery = nd.read_topspin(folder / "1")
     assert recovery.kind.item() == kind
-    assert "was told by the data" in notes_of(recovery)["1"][0]
+    assert any("was told by the data" in note for note in notes_of(recovery)["1"])
     assert nd.fit_recovery(recovery, "single").depth.item() == pytest.approx(depth, rel=0.02, abs=0)
 
 

@@ -10,7 +10,7 @@ import xarray as xr
 
 from nmrdyn.findings import Finding, attached
 from nmrdyn.inference.diagnostics import LEAST_ESS, LEAST_LENGTH, MOST_R_HAT, Diagnostics, converged
-from nmrdyn.inference.model import JointModel
+from nmrdyn.inference.model import QUANTITY, JointModel
 from nmrdyn.inference.modes import Modes
 from nmrdyn.inference.predictive import Misfit
 from nmrdyn.inference.priors import Normal, Uniform
@@ -72,6 +72,16 @@ def of_priors(model: JointModel, chains: Chains) -> Iterator[Finding]:
                 f"the posterior (median {middle:.4g} {units[k]}) leans on an end of its range, "
                 f"{prior.low:g} to {prior.high:g}",
             )
+
+
+def of_errors(model: JointModel) -> Iterator[Finding]:
+    """Data without errors, whose size had to be inferred."""
+    for one in model.data:
+        name, known = one.process.name, int(np.isfinite(one.stderr).sum())
+        if f"{name}.log10_noise" in model.priors:
+            given = f"gives errors of {known} values in {one.stderr.size} only" if known else "gives no errors"
+            quantity = QUANTITY[one.process.datum].replace("_", "-")
+            yield Finding(f"no-{quantity}-error", name, f"the table {given}: their size was inferred from the scatter")
 
 
 def of_prefactors(model: JointModel, chains: Chains) -> Iterator[Finding]:
@@ -149,13 +159,6 @@ def of_process(
                 f"the barrier is that of sigma, which is about kT ({kt:.0f} meV) lower than that of sigma T; "
                 "only the latter compares with barriers of tau_c",
             )
-        if not np.all(np.isfinite(process.data["conductivity_stderr"].values)):
-            yield Finding(
-                "no-conductivity-error", name, "the table gives no errors: their size was inferred from the scatter"
-            )
         return
-    for experiment, notes in json.loads(process.data.attrs.get("notes", "{}")).items():
-        for note in notes:
-            yield Finding("reading", f"{name}/{experiment}", note)
     for finding in attached(stages["motion"]):
         yield Finding(finding.code, f"{name}/{finding.where}" if finding.where else name, finding.text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -15,7 +16,7 @@ from nmrdyn.inference.modes import find_modes
 from nmrdyn.inference.posterior import Outcome, assemble
 from nmrdyn.inference.predictive import Branches, branches, curves, predict
 from nmrdyn.inference.priors import Prior
-from nmrdyn.inference.process import Conductivity, Probe, Process
+from nmrdyn.inference.process import Conductivity, CorrelationTime, Probe, Process
 from nmrdyn.inference.sampler import sample
 from nmrdyn.motion.checks import of_motion
 from nmrdyn.motion.correlation_time import BRANCHES, correlation_time
@@ -38,7 +39,8 @@ def infer(
 
     Sampled are, for each process, the activation energy [eV, uniform 0 to 2] and log10 tau0/s [uniform -18 to -8] (or
     the log10 prefactor of a conductivity), C_Q and eta where they have priors, and the offset of each probe. Errors of
-    single temperatures are integrated out. Both branches of T1(tau_c) are searched and weighed.
+    single temperatures are integrated out. Both branches of T1(tau_c) are searched and weighed. Where data give no
+    errors, one relative error of all values of the process is sampled too.
 
     Parameters
     ----------
@@ -107,6 +109,7 @@ def infer(
     for process, misfit in zip(processes, prediction.misfits, strict=True):
         remarks += checks.of_process(process, stages[process.name], misfit, known.get(process.probe or ""))
     remarks += [
+        *checks.of_errors(model),
         *checks.of_priors(model, chains),
         *checks.of_prefactors(model, chains),
         *checks.of_probes(model, known),
@@ -121,6 +124,8 @@ def _stages(process: Process, probe: Probe | None) -> dict[str, xr.Dataset]:
     data = stamp(process.data.assign_coords(temperature_stderr=error), process.data.attrs["stage"])
     if isinstance(process.mechanism, Conductivity):
         return {"transport": data}
+    if isinstance(process.mechanism, CorrelationTime):
+        return {"motion": _on_their_branch(data)}
     if process.recovery is not None and data.attrs["stage"] == "recovery":
         stages = {"recovery": data, "relaxation": fit_recovery(data, process.recovery)}
     else:
@@ -129,6 +134,20 @@ def _stages(process: Process, probe: Probe | None) -> dict[str, xr.Dataset]:
         return stages | {"motion": correlation_time(stages["relaxation"], process.mechanism)}
     except InputError as error:
         raise InputError(f"{process.name}: {error}") from error
+
+
+def _on_their_branch(motion: xr.Dataset) -> xr.Dataset:
+    """Correlation times whose one branch whoever made them has chosen, with what later stages ask of motion."""
+    known = np.isfinite(motion["tau_c"].values)
+    none = ("experiment", np.zeros(len(known), dtype=int))
+    given: dict[str, Any] = {
+        "branch_probability": (("experiment", "branch"), np.where(known, 1.0, np.nan)),
+        "reason": ("experiment", np.full(len(known), "", dtype=object)),
+        "rows_used": none,
+    }
+    missing = {name: value for name, value in given.items() if name not in motion}
+    rows = {name: none for name in ("rows_recorded", "rows_planned") if name not in motion}
+    return stamp(motion.assign(missing).assign_coords(rows), "motion")
 
 
 def _with_branches(process: Process, stages: dict[str, xr.Dataset], branch: Branches) -> xr.Dataset:

@@ -1,8 +1,8 @@
 """The joint model: parameters, priors and the likelihood of all processes, for many walkers at once.
 
-Each datum is ln T1 or ln sigma with a Student-t error (its degrees of freedom are those of the measured noise or of
-the misfit). The error of each temperature is integrated out by adaptive Gauss-Hermite quadrature; processes that were
-measured in the same runs share it. The offset of a probe is a parameter, so that it cancels in differences.
+Each datum is ln T1, ln tau_c or ln sigma with a Student-t error (its degrees of freedom are those of the measured
+noise or of the misfit). The error of each temperature is integrated out by adaptive Gauss-Hermite quadrature; processes
+that were measured in the same runs share it. The offset of a probe is a parameter, so that it cancels in differences.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from nmrdyn.inference.priors import Normal, Prior, Uniform
-from nmrdyn.inference.process import Conductivity, Probe, Process
+from nmrdyn.inference.process import Conductivity, CorrelationTime, Probe, Process
 from nmrdyn.motion.mechanism import Adjustable, Mechanism
 from nmrdyn.schema import Array, InputError
 
@@ -29,7 +29,7 @@ CLASS_PRIORS: dict[str, Prior] = {
     "activation_energy": Uniform(0.0, 2.0),  # eV; its sign is what decides the branch
     "log10_tau0": Uniform(-18.0, -8.0),  # s
     "log10_prefactor": Uniform(-10.0, 25.0),  # S K/m for sigma T, S/m for sigma
-    "log10_noise": Uniform(-4.0, 0.0),  # of ln sigma, where the table gives no errors
+    "log10_noise": Uniform(-4.0, 0.0),  # of ln sigma, ln T1 or ln tau_c, where the table gives no errors
 }
 UNITS = {
     "activation_energy": "eV",
@@ -38,11 +38,16 @@ UNITS = {
     "log10_noise": "",
     "offset": "K",
 }
+# What the likelihood reads of each stage.
+QUANTITY = {"transport": "conductivity", "relaxation": "t1", "motion": "tau_c"}
 
 
 @dataclass(frozen=True)
 class Measurements:
-    """What a process was measured to be: `value` = ln(T1/s) or ln(sigma/(S/m)) with its error, one a usable row."""
+    """What a process was measured to be: `value` = ln(T1/s), ln(tau_c/s) or ln(sigma/(S/m)), one a usable row.
+
+    `stderr` is NaN where no error is known.
+    """
 
     process: Process
     rows: npt.NDArray[np.intp]
@@ -55,15 +60,15 @@ class Measurements:
 
 
 def measurements(process: Process, data: xr.Dataset) -> Measurements:
-    """The usable rows of stage `relaxation` or `transport`.
+    """The usable rows of stage `relaxation`, `motion` (of one branch) or `transport`.
 
     Raises
     ------
     InputError
         Where fewer than two temperatures are usable.
     """
-    quantity = "conductivity" if isinstance(process.mechanism, Conductivity) else "t1"
-    value, stderr = data[quantity].values, data[f"{quantity}_stderr"].values
+    quantity = QUANTITY[process.datum]
+    value, stderr = data[quantity].values.ravel(), data[f"{quantity}_stderr"].values.ravel()
     temperature = data["temperature"].values
     rows = np.flatnonzero(np.isfinite(value) & (value > 0) & np.isfinite(temperature))
     distinct = np.unique(temperature[rows])
@@ -85,7 +90,7 @@ def measurements(process: Process, data: xr.Dataset) -> Measurements:
         dof=np.minimum(np.where(np.isfinite(dof), dof, _LARGE_DOF), _LARGE_DOF),
         temperature=temperature[rows],
         temperature_stderr=np.nan_to_num(data["temperature_stderr"].values[rows]),
-        larmor_frequency=data["larmor_frequency"].values[rows] if "larmor_frequency" in data else np.ones(n),
+        larmor_frequency=data["larmor_frequency"].values[rows] if process.datum == "relaxation" else np.ones(n),
     )
 
 
@@ -120,10 +125,10 @@ class JointModel:
         process = one.process
         if isinstance(process.mechanism, Conductivity):
             names = ["activation_energy", "log10_prefactor"]
-            if not np.all(np.isfinite(one.stderr)):
-                names.append("log10_noise")
         else:
             names = list(process.law.parameters)
+        if not np.all(np.isfinite(one.stderr)):
+            names.append("log10_noise")
         for name in names:
             self.priors[f"{process.name}.{name}"] = CLASS_PRIORS[name]
         for name, quantity in self._adjustable(process).items():
@@ -204,7 +209,7 @@ class JointModel:
         return np.where(np.isnan(total), -np.inf, total)
 
     def predict(self, theta: Array, error: Array) -> Array:
-        """ln T1 or ln sigma (walker, row, node).
+        """ln T1, ln tau_c or ln sigma (walker, row, node).
 
         The temperatures are off by `error` (walker, run, node) of their standard errors.
         """
@@ -220,7 +225,7 @@ class JointModel:
         return np.concatenate(parts, axis=1)
 
     def predict_process(self, one: Measurements, theta: Array, kelvin: Array) -> Array:
-        """ln T1 or ln sigma of one process (walker, row, node) at the true temperatures `kelvin`, which broadcast."""
+        """What one process should be measured as (walker, row, node) at true temperatures `kelvin`, which broadcast."""
         process = one.process
 
         def of(name: str) -> Array:
@@ -230,6 +235,8 @@ class JointModel:
             logarithm = np.log(10) * of("log10_prefactor") - process.law.exponent(kelvin, of("activation_energy"))
             return logarithm - np.log(kelvin) if process.mechanism.convention == "sigma_T" else logarithm
         tau = process.law.correlation_time(kelvin, **{name: of(name) for name in process.law.parameters})
+        if isinstance(process.mechanism, CorrelationTime):
+            return np.log(tau)
         return -np.log(self.mechanism_of(process, theta).at(kelvin).rate(tau, one.larmor_frequency[:, None]))
 
     def mechanism_of(self, process: Process, theta: Array) -> Mechanism:

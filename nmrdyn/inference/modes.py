@@ -17,7 +17,7 @@ from scipy.special import expit, log_expit, logit
 from nmrdyn.inference.importance import Proposal, importance_sample, modes_proposal
 from nmrdyn.inference.model import JointModel, Measurements
 from nmrdyn.inference.priors import Uniform
-from nmrdyn.inference.process import Conductivity
+from nmrdyn.inference.process import Conductivity, CorrelationTime
 from nmrdyn.motion.mechanism import Mechanism
 from nmrdyn.schema import BOLTZMANN_EV, Array, InputError
 
@@ -119,22 +119,28 @@ def _distinct_peaks(target: _Unbounded, starts: list[dict[str, float]]) -> list[
 
 
 def _starts(model: JointModel, one: Measurements) -> list[dict[str, float]]:
-    """A straight line through ln sigma, or the peaks of a scan over both branches of tau_c."""
-    mechanism, name = one.process.mechanism, one.process.name
+    """A straight line through ln sigma or ln tau_c, or the peaks of a scan over both branches of T1(tau_c)."""
+    mechanism = one.process.mechanism
     if isinstance(mechanism, Conductivity):
-        inverse = 1 / (BOLTZMANN_EV * one.temperature)
-        value = one.value + (np.log(one.temperature) if mechanism.convention == "sigma_T" else 0.0)
-        slope, intercept = np.polyfit(inverse, value, 1)
-        rms = np.std(value - slope * inverse - intercept)
-        barrier = float(np.clip(-slope, 0.01, 1.99))
-        return [
-            {
-                f"{name}.activation_energy": barrier,
-                f"{name}.log10_prefactor": float(np.mean(value + barrier * inverse) / np.log(10)),
-                f"{name}.log10_noise": float(np.clip(np.log10(max(rms, 1e-9)), -3.9, -0.1)),
-            }
-        ]
+        return [_line(one, one.value + (np.log(one.temperature) if mechanism.convention == "sigma_T" else 0.0))]
+    if isinstance(mechanism, CorrelationTime):
+        return [_line(one, -one.value)]
     return _profile_peaks(model, one, mechanism)
+
+
+def _line(one: Measurements, falling: Array) -> dict[str, float]:
+    """Where to start with ln sigma T, ln sigma or -ln tau_c, which fall by the barrier with 1/kT."""
+    name, inverse = one.process.name, 1 / (BOLTZMANN_EV * one.temperature)
+    slope, intercept = np.polyfit(inverse, falling, 1)
+    rms = np.std(falling - slope * inverse - intercept)
+    barrier = float(np.clip(-slope, 0.01, 1.99))
+    prefactor = float(np.mean(falling + barrier * inverse) / np.log(10))
+    return {
+        f"{name}.activation_energy": barrier,
+        f"{name}.log10_prefactor": prefactor,
+        f"{name}.log10_tau0": float(np.clip(-prefactor, -17.99, -8.01)),
+        f"{name}.log10_noise": float(np.clip(np.log10(max(rms, 1e-9)), -3.9, -0.1)),
+    }
 
 
 def _profile_peaks(model: JointModel, one: Measurements, mechanism: Mechanism) -> list[dict[str, float]]:

@@ -19,6 +19,8 @@ from nmrdyn.inference.predictive import Branches, Prediction
 from nmrdyn.inference.process import Conductivity, Process
 from nmrdyn.inference.sampler import Chains
 
+_LABEL = {"transport": "ln_sigma", "relaxation": "ln_t1", "motion": "ln_tau_c"}
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -59,7 +61,7 @@ def assemble(outcome: Outcome) -> xr.DataTree:
     for one in model.data:
         part = slice(start, start + one.value.size)
         start += one.value.size
-        label = "ln_sigma" if isinstance(one.process.mechanism, Conductivity) else "ln_t1"
+        label = _LABEL[one.process.datum]
         dims = (f"{one.process.name}.experiment",)
         observed[f"{one.process.name}.{label}"] = (dims, one.value)
         predictive[f"{one.process.name}.{label}"] = (
@@ -81,6 +83,7 @@ def assemble(outcome: Outcome) -> xr.DataTree:
             "law": repr(process.law),
             "t1_meaning": _meanings(outcome.stages[process.name]),
             "probe": process.probe or "",
+            "left_out": json.loads(process.data.attrs.get("left_out", "{}")),
             "branch": outcome.branch[process.name].overall if process.name in outcome.branch else {},
             "misfit": {"chi2": misfit.chi2, "dof": misfit.dof, "p": misfit.p, "level": LAW_LEVEL},
             "diagnostics": {

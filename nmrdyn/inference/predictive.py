@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import xarray as xr
 
-from nmrdyn.inference.model import JointModel, Measurements
-from nmrdyn.inference.process import Conductivity
+from nmrdyn.inference.model import QUANTITY, JointModel, Measurements
 from nmrdyn.inference.sampler import Chains
 from nmrdyn.motion.mechanism import Mechanism
 from nmrdyn.schema import Array
@@ -137,7 +136,7 @@ def curves(model: JointModel, one: Measurements, chains: Chains) -> xr.Dataset:
     kelvin = 1 / inverse
     grid = replace(one, temperature=kelvin, larmor_frequency=np.full(_CURVE_POINTS, np.median(one.larmor_frequency)))
     value = np.exp(model.predict_process(grid, theta, kelvin[None, :, None])[..., 0])
-    shapes = {"conductivity" if isinstance(process.mechanism, Conductivity) else "t1": value}
+    shapes = {QUANTITY[process.datum]: value}
     if isinstance(process.mechanism, Mechanism):
         arguments = {name: model.column(theta, f"{process.name}.{name}")[:, None] for name in process.law.parameters}
         shapes["tau_c"] = process.law.correlation_time(kelvin, **arguments)

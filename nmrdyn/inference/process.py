@@ -26,6 +26,17 @@ class Conductivity:
             raise InputError(f"conductivity: needed the convention sigma_T or sigma, found {self.convention!r}")
 
 
+@dataclass(frozen=True)
+class CorrelationTime:
+    """The mechanism of data that are correlation times themselves (stage `motion` with one branch, see `read_table`).
+
+    Examples
+    --------
+    >>> CorrelationTime()
+    CorrelationTime()
+    """
+
+
 @dataclass(frozen=True, kw_only=True)
 class Probe:
     """A thermometer: the standard error of each temperature and of its calibration [K].
@@ -53,7 +64,8 @@ class Process:
     Parameters
     ----------
     name : how results call it
-    data : stage `recovery` or `relaxation` with a `Mechanism`, `transport` with `Conductivity`
+    data : stage `recovery` or `relaxation` with a `Mechanism`, `transport` with `Conductivity`, or `motion` of one
+        branch with `CorrelationTime`
     mechanism : what makes the data from the motion
     recovery : the recovery model, where `data` are recoveries; said, not chosen
     law : how the motion follows temperature
@@ -69,7 +81,7 @@ class Process:
 
     name: str
     data: xr.Dataset
-    mechanism: Mechanism | Conductivity = field(kw_only=True)
+    mechanism: Mechanism | Conductivity | CorrelationTime = field(kw_only=True)
     recovery: RecoveryModel | None = field(default=None, kw_only=True)
     law: Arrhenius = field(default_factory=Arrhenius, kw_only=True)
     probe: str | None = field(default=None, kw_only=True)
@@ -82,8 +94,25 @@ class Process:
         if not isinstance(self.law, Arrhenius):
             raise InputError(f"{self.name}: needed the law Arrhenius(), found {self.law}; others are not fitted yet")
         stage = self.data.attrs.get("stage")
+        if self.recovery is not None and stage != "recovery":
+            raise InputError(
+                f"{self.name}: needed no recovery model, since data of the stage '{stage}' leave nothing to fit, found "
+                f"{self.recovery}; leave it out"
+            )
         if isinstance(self.mechanism, Conductivity):
             require(self.data, "transport")
+        elif isinstance(self.mechanism, CorrelationTime):
+            require(self.data, "motion")
+            if self.data["tau_c"].dims != ("experiment", "branch") or self.data.sizes["branch"] != 1:
+                raise InputError(
+                    f"{self.name}: needed correlation times of one branch, found the dimensions "
+                    f"{dict(self.data['tau_c'].sizes)}; choose one, such as motion.sel(branch=['slow'])"
+                )
+        elif stage == "motion":
+            raise InputError(
+                f"{self.name}: needed mechanism=CorrelationTime() for data that are correlation times, found "
+                f"{self.mechanism}"
+            )
         elif stage == "recovery":
             if self.recovery is None:
                 raise InputError(
@@ -95,4 +124,6 @@ class Process:
     @property
     def datum(self) -> str:
         """The stage that the likelihood reads."""
-        return "transport" if isinstance(self.mechanism, Conductivity) else "relaxation"
+        if isinstance(self.mechanism, Conductivity):
+            return "transport"
+        return "motion" if isinstance(self.mechanism, CorrelationTime) else "relaxation"

@@ -89,9 +89,9 @@ def correlation_time(relaxation: xr.Dataset, mechanism: Mechanism) -> xr.Dataset
             "rate_share": (("experiment", "branch", "part"), share),
             "reason": ("experiment", reason),
         }
-        | ({"model": relaxation["model"].variable} if "model" in relaxation else {}),
+        | {name: relaxation[name].variable for name in ("model", "rows_used") if name in relaxation},
         coords={"branch": list(BRANCHES), "part": labels, "experiment": relaxation["experiment"].values}
-        | {name: relaxation[name].variable for name in STAGES["motion"].coords},
+        | {name: relaxation[name].variable for name in STAGES["motion"].coords if name in relaxation.coords},
     )
     motion = stamp(motion, "motion", nucleus=nucleus, mechanism=repr(mechanism))
     return attach(motion, [*attached(relaxation), *checks.of_motion(motion, mechanism)])

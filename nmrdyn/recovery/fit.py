@@ -107,7 +107,8 @@ def complete(relaxation: xr.Dataset) -> xr.Dataset:
         "t1_meaning": ("experiment", np.full(n, "T1 as given", dtype=object)),
     }
     missing = {name: value for name, value in given.items() if name not in relaxation}
-    rows = {} if "rows_planned" in relaxation else {"rows_planned": ("experiment", np.zeros(n, dtype=int))}
+    none = ("experiment", np.zeros(n, dtype=int))
+    rows = {name: none for name in ("rows_recorded", "rows_planned") if name not in relaxation}
     return stamp(relaxation.assign(missing).assign_coords(rows), "relaxation")
 
 
@@ -198,9 +199,6 @@ def _assemble(
             "fit": (("experiment", "increment"), curves),
         },
         coords={"experiment": recovery["experiment"].values, "candidate": _names(candidates)}
-        | {
-            name: recovery[name].variable
-            for name in (*STAGES["relaxation"].coords, "rows_recorded", "rows_planned", "kind")
-        },
+        | {name: recovery[name].variable for name in (*STAGES["relaxation"].coords, "kind")},
     )
     return stamp(relaxation, "relaxation", nucleus=recovery.attrs.get("nucleus", ""), model=said)

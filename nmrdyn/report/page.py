@@ -35,6 +35,7 @@ def render(posterior: xr.DataTree, comparison: xr.Dataset, summary: dict[str, An
         passed=summary["diagnostics"]["passed"],
         figures=_figures(posterior, comparison, described),
         tables={name: _table(node) for name, node in posterior["processes"].children.items()},
+        readings={name: _reading(node) for name, node in posterior["processes"].children.items()},
         described=described,
         margin=1e3 * float(comparison.attrs["margin"]),
         needed=json.loads(posterior.attrs["needed"]),
@@ -58,6 +59,10 @@ def with_error(value: float, error: float) -> str:
     return f"({text}){suffix}" if suffix else text
 
 
+def _two_places(value: float) -> str:
+    return f"{value:.2f}" if np.isfinite(value) else "–"
+
+
 def _superscript(number: int) -> str:
     return str(number).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
 
@@ -74,7 +79,19 @@ def _table(process: xr.DataTree) -> list[dict[str, Any]]:
             }
             for i in range(data.sizes["experiment"])
         ]
-    relaxation, motion = process["relaxation"].dataset, process["motion"].dataset
+    motion = process["motion"].dataset
+    if "relaxation" not in process:
+        return [
+            {
+                "experiment": motion["experiment"].values[i],
+                "celsius": motion["temperature"].values[i] - ZERO_CELSIUS,
+                "tau_c": with_error(motion["tau_c"].values[i, 0], motion["tau_c_stderr"].values[i, 0]),
+                "remark": motion["reason"].values[i],
+            }
+            for i in range(motion.sizes["experiment"])
+        ]
+    relaxation = process["relaxation"].dataset
+    sources = _recovered(process, "temperature_source", "–")
     rows = []
     for i in range(relaxation.sizes["experiment"]):
         one, moves = relaxation.isel(experiment=i), motion.isel(experiment=i)
@@ -83,11 +100,14 @@ def _table(process: xr.DataTree) -> list[dict[str, Any]]:
             {
                 "experiment": one["experiment"].item(),
                 "celsius": one["temperature"].item() - ZERO_CELSIUS,
+                "source": sources[i],
                 "t1": with_error(one["t1"].item(), one["t1_stderr"].item()),
                 "beta": with_error(one["beta"].item(), one["beta_stderr"].item()),
-                "depth": f"{one['depth'].item():.2f}",
-                "chi2": f"{one['reduced_chi2'].item():.2f}",
-                "rows": f"{one['rows_used'].item()} of {one['rows_planned'].item()}",
+                "depth": _two_places(one["depth"].item()),
+                "chi2": _two_places(one["reduced_chi2"].item()),
+                "rows": f"{one['rows_used'].item()} of {one['rows_planned'].item()}"
+                if one["rows_planned"].item()
+                else "–",
                 "fast": tau[0],
                 "slow": tau[1],
                 "slow_probability": f"{moves['branch_probability'].values[1]:.3f}",
@@ -97,14 +117,43 @@ def _table(process: xr.DataTree) -> list[dict[str, Any]]:
     return rows
 
 
+def _recovered(process: xr.DataTree, name: str, missing: Any) -> list[Any]:
+    """One value an experiment of what was read with the recoveries, or of what stands for it."""
+    data = (process["recovery"] if "recovery" in process else process["relaxation"]).dataset
+    return list(data[name].values) if name in data.coords else [missing] * data.sizes["experiment"]
+
+
+def _reading(process: xr.DataTree) -> str:
+    """How the recoveries of a process were measured and read, in one sentence; "" where that is not known."""
+    if "recovery" not in process:
+        return ""
+    rates = np.array(_recovered(process, "mas_rate", np.nan), dtype=float) / 1e3
+    limits = 100 * np.array(_recovered(process, "second_component_limit", np.nan), dtype=float)
+    parts = sorted(set(filter(None, _recovered(process, "irradiated", ""))))
+    if np.isfinite(rates).any():
+        parts.insert(0, f"MAS {_range(rates)} kHz" if np.nanmax(rates) > 0 else "static")
+    if np.isfinite(limits).any():
+        parts.append(
+            f"a second line shape would have been seen from {_range(limits)} % of the first; "
+            "a weaker site with a T1 of its own is averaged in"
+        )
+    return "; ".join(parts)
+
+
+def _range(values: np.ndarray) -> str:
+    low, high = f"{np.nanmin(values):.2g}", f"{np.nanmax(values):.2g}"
+    return low if low == high else f"{low} to {high}"
+
+
 def _figures(posterior: xr.DataTree, comparison: xr.Dataset, described: dict[str, Any]) -> dict[str, Any]:
-    nmr = [name for name in described if "relaxation" in posterior[f"processes/{name}"]]
+    nmr = [name for name in described if described[name]["kind"] == "relaxation"]
+    kinds = {entry["kind"] for entry in described.values()}
     figures: dict[str, Any] = {
         "barriers": _svg(_drawn(plot.barriers(comparison))),
         "differences": _svg(_drawn(plot.differences(comparison))) if comparison.sizes["pair"] else None,
         "t1": _svg(_drawn(plot.arrhenius(posterior, "t1"))) if nmr else None,
-        "tau_c": _svg(_drawn(plot.arrhenius(posterior, "tau_c"))) if nmr else None,
-        "sigma_T": _svg(_drawn(plot.arrhenius(posterior, "sigma_T"))) if len(nmr) < len(described) else None,
+        "tau_c": _svg(_drawn(plot.arrhenius(posterior, "tau_c"))) if kinds - {"transport"} else None,
+        "sigma_T": _svg(_drawn(plot.arrhenius(posterior, "sigma_T"))) if "transport" in kinds else None,
         "recoveries": {},
         "corner": {name: _svg(plot.corner(posterior, name)) for name in described},
     }

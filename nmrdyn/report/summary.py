@@ -77,6 +77,7 @@ def _process(draws: xr.Dataset, name: str, entry: dict[str, Any]) -> dict[str, A
         "activation_energy_eV": _moments(draws[f"{name}.activation_energy"].values.ravel()),
         "log10_tau0_s": _moments(draws[tau0].values.ravel()) if tau0 in draws else None,
         "branch": entry["branch"] or None,
+        "left_out": entry["left_out"],
         "diagnostics": entry["diagnostics"],
     }
     prefactor = f"{name}.log10_prefactor"
@@ -212,6 +213,8 @@ def tau_rows(posterior: xr.DataTree) -> Iterator[list[object]]:
         "tau_c_stderr_s",
         "feasible",
         "branch_probability",
+        "rows_used",
+        "rows_planned",
         "reason",
     ]
     for name, node in posterior["processes"].children.items():
@@ -226,7 +229,8 @@ def tau_rows(posterior: xr.DataTree) -> Iterator[list[object]]:
                     one["experiment"].item(),
                     one["temperature"].item(),
                     branch,
-                    *(one[key].item() for key in ("tau_c", "tau_c_stderr", "feasible", "branch_probability", "reason")),
+                    *(one[key].item() for key in ("tau_c", "tau_c_stderr", "feasible", "branch_probability")),
+                    *(one[key].item() for key in ("rows_used", "rows_planned", "reason")),
                 ]
 
 

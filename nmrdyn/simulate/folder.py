@@ -2,30 +2,48 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
-from nmrdyn.schema import ZERO_CELSIUS, Array, InputError
+from nmrdyn.schema import ZERO_CELSIUS, InputError
+from nmrdyn.simulate.console import ComplexArray, Console, console_of
+from nmrdyn.simulate.processed import transformed
 from nmrdyn.simulate.simulate import simulate
 from nmrdyn.simulate.truth import ConductivityTruth, RelaxationTruth
 
-_GROUP_DELAY = 67.984375  # points; that of DSPFVS 20, DECIM 40
 _POINTS = 512  # complex points of a FID
 _SPECTRAL_WIDTH = 100e3  # Hz
 _FULL_SCALE = 2.0**22  # counts of the strongest point
+_PHASE = 0.7  # rad; any receiver phase will do
 
-ComplexArray = npt.NDArray[np.complex128]
 
-
-def simulate_folder(truth: RelaxationTruth | ConductivityTruth, folder: str | Path, *, seed: int) -> Path:
+def simulate_folder(
+    truth: RelaxationTruth | ConductivityTruth,
+    folder: str | Path,
+    *,
+    seed: int,
+    console: str | Console = "avance3",
+    processed: bool = False,
+    arrayed: bool = False,
+) -> Path:
     """Write a truth with noise as raw data: TopSpin expnos 1, 2, ... or a file conductivity.csv, in `folder`.
+
+    Parameters
+    ----------
+    truth : one expno, or one line of the table, a temperature
+    folder : where to write
+    seed : of the noise
+    console : "avance3", "neo", "xwinnmr" or "topspin1", or a `Console`
+    processed : write pdata/1/2rr too
+    arrayed : write each delay as a one-dimensional expno with the delay in D7 and an NC of its own, 101, 102, ... at
+        the first temperature, 201, 202, ... at the second
 
     Raises
     ------
     InputError
-        Where something that would be written already exists.
+        Where something that would be written already exists, or the console is unknown.
     """
     root = Path(folder)
     rng = np.random.default_rng(seed)
@@ -42,7 +60,14 @@ def simulate_folder(truth: RelaxationTruth | ConductivityTruth, folder: str | Pa
         create(root / "conductivity.csv", "\n".join(lines) + "\n")
         return root / "conductivity.csv"
     for index, kelvin in enumerate(np.asarray(truth.temperature, dtype=float)):
-        _write_expno(root / str(index + 1), truth, index, float(kelvin), rng)
+        expno = _Expno(truth, index, float(kelvin), console_of(console) if isinstance(console, str) else console)
+        rows = _digitised(expno, rng)
+        if arrayed:
+            _write_fids(root, expno, rows)
+        else:
+            _write_ser(root / str(index + 1), expno, rows)
+            if processed:
+                _write_processed(root / str(index + 1) / "pdata" / "1", expno, rows)
     return root
 
 
@@ -54,61 +79,100 @@ def create(path: Path, text: str | bytes) -> None:
     path.write_bytes(text.encode() if isinstance(text, str) else text)
 
 
-def _write_expno(folder: Path, truth: RelaxationTruth, index: int, kelvin: float, rng: np.random.Generator) -> None:
-    rows = _digitised(truth, index, rng)
-    n_rows = rows.shape[0]
-    words = -(-2 * _POINTS // 256) * 256
-    ser = np.zeros((n_rows, words), dtype="<i4")
-    ser[:, : 2 * _POINTS : 2], ser[:, 1 : 2 * _POINTS : 2] = rows.real, rows.imag
-    program = {"saturation_recovery": "satrec", "inversion_recovery": "t1ir"}[truth.kind]
-    carrier = truth.larmor_frequency / 1e6
-    acqus = {
-        "BF1": f"{carrier:.6f}",
-        "BYTORDA": 0,
-        "DECIM": 40,
-        "DIGMOD": 1,
-        "DSPFVS": 20,
-        "DTYPA": 0,
-        "GRPDLY": _GROUP_DELAY,
-        "NC": 0,
-        "NS": 16,
-        "NUC1": f"<{truth.nucleus}>",
-        "O1": 0,
-        "PARMODE": 1,
-        "PULPROG": f"<{program}>",
-        "SFO1": f"{carrier:.6f}",
-        "SW_h": _SPECTRAL_WIDTH,
-        "TD": 2 * _POINTS,
-        "TE": f"{kelvin:.2f}",
-        "VDLIST": "<simulated>",
-        "ZGOPTNS": "<>",
-    }
-    direct, indirect = _jcamp(acqus), _jcamp({"FnMODE": 1, "NUC1": f"<{truth.nucleus}>", "TD": n_rows})
+@dataclass(frozen=True)
+class _Expno:
+    """One temperature of a truth, and the console that measures it."""
+
+    truth: RelaxationTruth
+    index: int
+    kelvin: float
+    console: Console
+
+    @property
+    def program(self) -> str:
+        return {"saturation_recovery": "satrec", "inversion_recovery": "t1ir"}[self.truth.kind]
+
+    @property
+    def carrier(self) -> float:
+        return self.truth.larmor_frequency / 1e6
+
+    def acqus(self, **more: object) -> dict[str, object]:
+        """Its parameters in the order of their names, as consoles write them."""
+        parameters = {
+            "BF1": f"{self.carrier:.6f}",
+            "NS": 16,
+            "NUC1": f"<{self.truth.nucleus}>",
+            "O1": 0,
+            "PARMODE": 1,
+            "PULPROG": f"<{self.program}>",
+            "SFO1": f"{self.carrier:.6f}",
+            "SW_h": _SPECTRAL_WIDTH,
+            "TD": 2 * _POINTS,
+            "TE": f"{self.kelvin:.2f}",
+            "VDLIST": "<simulated>",
+            "ZGOPTNS": "<>",
+        }
+        return dict(sorted((parameters | self.console.parameters | more).items()))
+
+    @property
+    def title(self) -> str:
+        words = f"{self.truth.nucleus} {self.program} {self.kelvin - ZERO_CELSIUS:.1f} C"
+        return f"{words}\nsimulated by nmrdyn\n"
+
+
+def _write_ser(folder: Path, expno: _Expno, rows: ComplexArray) -> None:
+    truth, n_rows = expno.truth, rows.shape[0]
+    direct = _jcamp(expno.acqus())
+    indirect = _jcamp({"FnMODE": 1, "NUC1": f"<{truth.nucleus}>", "TD": n_rows})
     for name, text in (("acqu", direct), ("acqus", direct), ("acqu2", indirect), ("acqu2s", indirect)):
         create(folder / name, text)
-    create(folder / "vdlist", "".join(f"{delay:.6g}\n" for delay in truth.delay[index]))
+    create(folder / expno.console.vdlist, "".join(f"{delay:.6g}\n" for delay in truth.delay[expno.index]))
     create(folder / "audita.txt", _audit(truth, n_rows))
-    title = f"{truth.nucleus} {program} {kelvin - ZERO_CELSIUS:.1f} C\nsimulated by nmrdyn\n"
-    create(folder / "pdata" / "1" / "title", title)
-    create(folder / "ser", ser.tobytes())
+    create(folder / "pdata" / "1" / "title", expno.title)
+    create(folder / "ser", expno.console.encode(rows))
 
 
-def _digitised(truth: RelaxationTruth, index: int, rng: np.random.Generator) -> ComplexArray:
+def _write_fids(root: Path, expno: _Expno, rows: ComplexArray) -> None:
+    """One expno a delay; the NC of each differs, as a console sets it by the height of the signal."""
+    for i, (row, delay) in enumerate(zip(rows, expno.truth.delay[expno.index], strict=True)):
+        folder = root / str(100 * (expno.index + 1) + i + 1)
+        console = replace(expno.console, nc=-(i % 4))
+        delays = ["0"] * 64
+        delays[7] = f"{delay:.6g}"
+        text = _jcamp(replace(expno, console=console).acqus(D="(0..63)\n" + " ".join(delays), PARMODE=0, VDLIST="<>"))
+        for name in ("acqu", "acqus"):
+            create(folder / name, text)
+        create(folder / "audita.txt", _audit(expno.truth, 1))
+        create(folder / "pdata" / "1" / "title", expno.title)
+        create(folder / "fid", console.encode(row[None]))
+
+
+def _write_processed(folder: Path, expno: _Expno, rows: ComplexArray) -> None:
+    made = transformed(
+        rows,
+        width=_SPECTRAL_WIDTH,
+        carrier=expno.carrier,
+        group_delay=expno.console.group_delay,
+        phase=float(np.degrees(_PHASE)),
+    )
+    for names, parameters in ((("proc", "procs"), made.procs), (("proc2", "proc2s"), made.proc2s)):
+        for name in names:
+            create(folder / name, _jcamp(dict(sorted(parameters.items()))))
+    create(folder / "2rr", made.data)
+
+
+def _digitised(expno: _Expno, rng: np.random.Generator) -> ComplexArray:
     """FIDs in counts, with the digital filter's build-up in front."""
+    truth = expno.truth
     time = np.arange(_POINTS) / _SPECTRAL_WIDTH
     line = np.exp(2j * np.pi * truth.offset * time - (np.pi * truth.linewidth * time) ** 2 / (4 * np.log(2)))
-    line *= np.exp(0.7j)  # any receiver phase will do
+    line *= np.exp(1j * _PHASE)
     scale = _FULL_SCALE / np.abs(line).max()
     noise = scale * np.linalg.norm(line) / truth.snr
-    signal = scale * truth.recovered[index][:, None] * np.convolve(line, _filter())[:_POINTS]
+    shape = np.convolve(line, expno.console.build_up())[:_POINTS]
+    signal = scale * truth.recovered[expno.index][:, None] * shape
     noisy = signal + noise * (rng.standard_normal(signal.shape) + 1j * rng.standard_normal(signal.shape))
     return np.round(noisy)
-
-
-def _filter() -> Array:
-    """Impulse response of the decimation filter: a windowed sinc centred on the group delay."""
-    tap = np.arange(int(2 * _GROUP_DELAY) + 1) - _GROUP_DELAY
-    return np.sinc(tap) * np.i0(8 * np.sqrt(np.clip(1 - (tap / _GROUP_DELAY) ** 2, 0, 1))) / np.i0(8)
 
 
 def _jcamp(parameters: dict[str, object]) -> str:

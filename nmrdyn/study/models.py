@@ -7,7 +7,7 @@ from dataclasses import fields, replace
 from typing import Any
 
 from nmrdyn.inference.priors import Normal, Prior
-from nmrdyn.inference.process import Conductivity
+from nmrdyn.inference.process import Conductivity, CorrelationTime
 from nmrdyn.motion import spectral_density as densities
 from nmrdyn.motion.background import Background
 from nmrdyn.motion.dipolar import Dipolar
@@ -26,6 +26,7 @@ _MECHANISMS: dict[str, tuple[set[str], set[str]]] = {
     "dipolar": ({"partner"}, {"distance", "count", "second_moment", "spectral_density"}),
     "background": ({"rate"}, set()),
     "conductivity": ({"convention"}, set()),
+    "correlation_time": (set(), set()),
 }
 _DENSITIES: dict[str, type] = {
     "debye": densities.Debye,
@@ -48,7 +49,7 @@ class MechanismReader:
         self.process, self.nucleus, self.where = process, nucleus, where
         self.priors: dict[str, Prior] = {}
 
-    def read(self, said: object) -> Mechanism | Conductivity:
+    def read(self, said: object) -> Mechanism | Conductivity | CorrelationTime:
         """One mechanism from a table, a sum from a list of tables."""
         if not isinstance(said, list):
             return self._one(as_table(said, "mechanism", self.where))
@@ -59,7 +60,7 @@ class MechanismReader:
         with said_at(self.where):
             return MechanismSum(tuple(mechanisms)) if len(parts) > 1 else mechanisms[0]
 
-    def _one(self, table: Mapping[str, Any]) -> Mechanism | Conductivity:
+    def _one(self, table: Mapping[str, Any]) -> Mechanism | Conductivity | CorrelationTime:
         kind = one_of(table.get("kind"), _MECHANISMS, "a mechanism kind", self.where)
         needed, optional = _MECHANISMS[kind]
         require_known(table, {"kind"} | needed | optional, f"{self.where}, mechanism")
@@ -69,6 +70,8 @@ class MechanismReader:
         with said_at(self.where):
             if kind == "conductivity":
                 return Conductivity(str(table["convention"]))
+            if kind == "correlation_time":
+                return CorrelationTime()
             if kind == "background":
                 return Background(r1=self._quantity(table["rate"], "rate", "r1"))
             if self.nucleus is None:

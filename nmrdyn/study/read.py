@@ -13,11 +13,15 @@ import numpy as np
 import xarray as xr
 
 from nmrdyn.conductivity import read_conductivity
+from nmrdyn.findings import attach, attached, within
 from nmrdyn.inference.priors import Prior
-from nmrdyn.inference.process import Conductivity, Probe, Process
+from nmrdyn.inference.process import Conductivity, CorrelationTime, Probe, Process
+from nmrdyn.motion.mechanism import Mechanism
+from nmrdyn.recovery.model import RecoveryModel
 from nmrdyn.schema import InputError
 from nmrdyn.study.models import MechanismReader, read_recovery
 from nmrdyn.study.toml import as_table, one_of, require_known, said_at
+from nmrdyn.tables import read_table
 from nmrdyn.thermal import Arrhenius
 from nmrdyn.topspin.read import read_topspin
 from nmrdyn.units import parse
@@ -26,8 +30,11 @@ _STUDY = {"name", "seed", "margin"}
 _PROBE = {"point", "offset", "same_runs"}
 _PROCESS = {
     "name", "role", "data", "nucleus", "probe", "recovery", "mechanism", "law", "exclude", "temperature_range",
-    "transition",
+    "transition", "larmor", "region", "temperature", "method", "delays", "processed",
 }  # fmt: skip
+# How raw data are read; what each may be.
+_READING = ("region", "temperature", "method", "delays", "processed")
+_METHODS = {"shape": None, "box": None}
 _LAWS = {"arrhenius": Arrhenius()}
 _DEFAULT_MARGIN = "20 meV"
 
@@ -108,21 +115,11 @@ def _process(entry: Mapping[str, Any], file: Path, priors: dict[str, Prior]) -> 
     reader = MechanismReader(name, entry.get("nucleus"), where)
     mechanism = reader.read(entry["mechanism"])
     priors |= reader.priors
-    path = file.parent / str(entry["data"])
-    if not path.exists():
-        raise InputError(
-            f"{where}: needed the data {entry['data']!r}, found no {path}; paths are relative to the study"
-        )
+    data, recovery = _data(entry, mechanism, file, where)
     law = one_of(entry.get("law", "arrhenius"), _LAWS, "a law", where)
     probe = entry.get("probe")
     if not isinstance(probe, str | None):
         raise InputError(f"{where}: needed the name of a probe, found {probe!r}")
-    recovery = None
-    if isinstance(mechanism, Conductivity):
-        data = read_conductivity(path)
-    else:
-        recovery = read_recovery(entry.get("recovery"), mechanism, where)
-        data = read_topspin(path, nucleus=entry.get("nucleus"))
     at = entry.get("transition")
     transition = parse(at, "temperature", name=f"{where}, transition", exact=True).value if at is not None else None
     with said_at(where):
@@ -136,6 +133,77 @@ def _process(entry: Mapping[str, Any], file: Path, priors: dict[str, Prior]) -> 
             role=str(entry.get("role", "")),
             transition=transition,
         )
+
+
+def _data(
+    entry: Mapping[str, Any], mechanism: Mechanism | Conductivity | CorrelationTime, file: Path, where: str
+) -> tuple[xr.Dataset, RecoveryModel | None]:
+    """The data of a process, from a table or from a folder, and the recovery model of a folder."""
+    path = _existing(entry["data"], "data", file, where)
+    table = not isinstance(mechanism, Mechanism) or (path.suffix.lower() == ".csv" and path.is_file())
+    for key in ("recovery", *_READING) if table else ():
+        if key in entry:
+            found = "found a file with a table, in which nothing is left to read so or to fit"
+            raise InputError(
+                f"{where}: needed raw data in a folder for the key {key}, {found}, {path}; leave {key} out"
+            )
+    if "larmor" in entry and (not table or isinstance(mechanism, Conductivity)):
+        raise InputError(
+            f"{where}: needed a table of T1 or tau_c (CSV) for the key larmor, found {path}; leave larmor out"
+        )
+    nucleus = entry.get("nucleus")
+    if isinstance(mechanism, Conductivity):
+        return read_conductivity(path), None
+    if table:
+        larmor = None
+        if "larmor" in entry:
+            said = parse(entry["larmor"], "frequency", name=f"{where}, larmor", positive=True, exact=True)
+            larmor = said.value
+        with said_at(where):
+            data = read_table(path, nucleus=nucleus, larmor_frequency=larmor)
+        if isinstance(mechanism, CorrelationTime) != (data.attrs["stage"] == "motion"):
+            kind, needed = (
+                ("T1", "a mechanism of relaxation") if "t1" in data else ("tau_c", "kind = 'correlation_time'")
+            )
+            raise InputError(f"{where}: needed {needed} for a table of {kind}, {path}, found another mechanism")
+        return data, None
+    assert isinstance(mechanism, Mechanism)
+    recovery = read_recovery(entry.get("recovery"), mechanism, where)
+    options, beside = _reading(entry, file, where)
+    data = read_topspin(path, nucleus=nucleus, **options)
+    sources = [*json.loads(data.attrs.get("sources", "[]")), *beside]
+    data.attrs["sources"] = json.dumps(list(dict.fromkeys(sources)))
+    return data, recovery
+
+
+def _reading(entry: Mapping[str, Any], file: Path, where: str) -> tuple[dict[str, Any], list[str]]:
+    """What a process says of how its raw data are read, and the tables that it names."""
+    options, beside = {key: entry[key] for key in _READING if key in entry}, []
+    for key, said in options.items():
+        several = key == "temperature" and isinstance(said, list) and all(isinstance(one, str) for one in said)
+        if key == "processed":
+            if not isinstance(said, bool):
+                raise InputError(f"{where}: needed processed = true or false, found {said!r}")
+        elif key == "method":
+            one_of(said, _METHODS, "a method", where)
+        elif not isinstance(said, str) and not several:
+            raise InputError(f"{where}: needed text for {key}, found {said!r}")
+        elif key != "region" and isinstance(said, str) and said.strip().lower().endswith(".csv"):
+            options[key] = str(_existing(said.strip(), key, file, where).absolute())
+            beside.append(options[key])
+    return options, beside
+
+
+def _existing(said: object, key: str, file: Path, where: str) -> Path:
+    """A path in a study, relative to its file."""
+    path = file.parent / str(said)
+    try:
+        found = path.exists()
+    except (OSError, ValueError):  # a name that no file can have
+        found = False
+    if not found:
+        raise InputError(f"{where}: needed the {key} {said!r}, found no {path}; paths are relative to the study")
+    return path
 
 
 def _selected(data: xr.Dataset, entry: Mapping[str, Any], where: str) -> xr.Dataset:
@@ -159,7 +227,8 @@ def _selected(data: xr.Dataset, entry: Mapping[str, Any], where: str) -> xr.Data
             raise InputError(f"{where}: needed temperature_range = [low, high], found {span!r}")
         for name, value in zip(names, kelvin, strict=True):
             if not low <= value <= high:
-                out.setdefault(str(name), f"outside {low:g} to {high:g} K")
+                why = f"outside {low:g} to {high:g} K" if np.isfinite(value) else "no temperature"
+                out.setdefault(str(name), why)
     kept = data.isel(experiment=~np.isin(names, list(out)))
     kept.attrs["left_out"] = json.dumps(json.loads(data.attrs.get("left_out", "{}")) | out)
-    return kept
+    return attach(kept, within(attached(data), set(kept["experiment"].values)))

@@ -53,4 +53,5 @@ def run(study: str | Path, out: str | Path | None = None, *, progress: bool = Fa
 
 
 def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,102 +1,295 @@
-"""The ser file: rows of complex FIDs without the build-up of the digital filter."""
+"""Raw data of an expno (ser, fid): rows of complex FIDs without the build-up of the digital filter."""
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import nmrglue as ng
 import numpy as np
 import numpy.typing as npt
 
-from nmrdyn.schema import InputError
-from nmrdyn.topspin.parameters import number
+from nmrdyn.schema import Array, InputError
+from nmrdyn.topspin.digital_filter import ComplexArray, without_build_up
+from nmrdyn.topspin.parameters import number, read_parameters
 
-_BLOCK = 1024  # bytes; TopSpin begins each row of a ser at a multiple of this
+_BLOCK = 1024  # bytes; a row of a ser begins at a multiple of this (TopSpin's Acquisition Reference, NBL)
+_LARGEST = 2_000_000_000  # bytes; a sparse file can claim any size
+_CHUNK = 2**16  # bytes read at a time, so that nothing but the rows grows with the file
+_ABSURD = 1e60  # no counts; what integers look like when they are read as float64
 
-ComplexArray = npt.NDArray[np.complex128]
+# DTYPA and DTYPP; dmfit's page on Bruker's formats lists 1 and knows no software that writes it.
+_TYPES = {0: "i4", 1: "f4", 2: "f8"}
 
 
 @dataclass(frozen=True)
 class Fids:
-    """`rows (recorded, points)`; `empty` marks rows that hold only zeros; `dwell` [s]; `planned` rows."""
+    """Rows of FIDs, and what was recorded of what was planned.
+
+    Attributes
+    ----------
+    rows : (recorded, points) counts; positive frequencies are at higher ppm
+    empty : (recorded,) rows that hold only zeros
+    dwell : time from point to point [s]
+    planned : rows planned, never fewer than recorded
+    notes : what a reader of the results should know
+    white : the noise of a row is the same in all points and independent from point to point
+    centre : frequency of the middle of the rows' spectrum from the carrier [Hz]
+    """
 
     rows: ComplexArray
     empty: npt.NDArray[np.bool_]
     dwell: float
     planned: int
+    notes: tuple[str, ...] = ()
+    white: bool = True
+    centre: float = 0.0
 
 
-def row_bytes(acqus: dict[str, Any], *, where: Path) -> tuple[int, int]:
-    """Bytes that a row takes in the file, and bytes of one number."""
-    size = 8 if number(acqus, "DTYPA", where=where, default=0) == 2 else 4
-    points = int(number(acqus, "TD", where=where))
-    if points < 2:
-        raise InputError(f"{where}: needed TD of 2 or more, found {points}")
-    return -(-points * size // _BLOCK) * _BLOCK, size
+@dataclass(frozen=True)
+class _Layout:
+    """How the rows of a file follow each other: numbers of a row, and bytes from row to row."""
+
+    dtype: np.dtype[Any]
+    words: int
+    stride: int
+    recorded: int
+    rest: int  # bytes after the last complete row
 
 
 def count_rows(expno: Path, acqus: dict[str, Any]) -> int:
-    """Complete rows in the ser file; 0 where there is none."""
-    ser = expno / "ser"
-    return ser.stat().st_size // row_bytes(acqus, where=expno / "acqus")[0] if ser.is_file() else 0
-
-
-def read_fids(expno: Path, acqus: dict[str, Any], acqu2s: dict[str, Any]) -> Fids:
-    """Read all complete rows of an expno's ser.
+    """Complete rows in the ser file; 0 where there is none.
 
     Raises
     ------
     InputError
-        Where ser is missing, or shorter than one row.
+        Where acqus does not tell the length of a row, or ser cannot be read.
     """
-    ser = expno / "ser"
-    if not ser.is_file():
-        raise InputError(f"{expno}: needed the data file ser, found none; copy the whole expno from the console")
-    length, size = row_bytes(acqus, where=expno / "acqus")
-    recorded = ser.stat().st_size // length
-    if recorded == 0:
-        raise InputError(f"{ser}: needed rows of {length} bytes, found {ser.stat().st_size} bytes in all")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a cut ser is counted here, not by nmrglue
-        flat = ng.bruker.read_binary(
-            str(ser),
-            shape=(-1,),
-            cplex=False,
-            big=number(acqus, "BYTORDA", where=expno / "acqus", default=0) == 1,
-            isfloat=size == 8,
-        )[1]
-    words = length // size
-    points = int(number(acqus, "TD", where=expno / "acqus")) // 2 * 2
-    table = np.asarray(flat, dtype=float)[: recorded * words].reshape(recorded, words)[:, :points]
-    if not np.all(np.isfinite(table)):
-        raise InputError(f"{ser}: needed finite numbers, found others; is DTYPA in acqus right?")
-    rows = table[:, ::2] + 1j * table[:, 1::2]
-    width = number(acqus, "SW_h", where=expno / "acqus")
-    if width <= 0:
-        raise InputError(f"{expno / 'acqus'}: needed SW_h above 0 Hz, found {width}")
-    planned = int(number(acqu2s, "TD", where=expno / "acqu2s", default=recorded))
-    empty = ~np.any(rows, axis=1)
-    return Fids(_without_filter(rows, acqus, where=expno / "acqus"), empty, 1 / width, max(planned, recorded))
+    if not (expno / "ser").is_file():
+        return 0
+    acqu2s = read_parameters(expno / "acqu2s") if (expno / "acqu2s").is_file() else {}
+    return _ser_layout(expno, acqus, planned=_rows_planned(acqu2s, where=expno / "acqu2s")).recorded
 
 
-def _without_filter(rows: ComplexArray, acqus: dict[str, Any], *, where: Path) -> ComplexArray:
-    """Cut the points before the group delay, in which the digital filter builds up.
+def read_fids(expno: Path, acqus: dict[str, Any], acqu2s: dict[str, Any]) -> Fids:
+    """Read all complete rows of an expno's ser, as counts times 2**NC.
 
-    The fraction of a point that remains only turns the phase of the line shape, which all rows share; folding the
-    build-up back in, as for a spectrum, would double the noise of the first points.
+    A row takes a multiple of 1024 bytes, that of a NEO console sometimes only its own length; the size of the file
+    tells which.
+
+    Parameters
+    ----------
+    expno : the folder that holds ser
+    acqus, acqu2s : its parameters as `read_parameters` gives them
+
+    Raises
+    ------
+    InputError
+        Where ser is missing, shorter than one row, linked from outside the expno or of real points only (AQ_mod 0
+        or 2), where it holds numbers that are not finite, or where a parameter is missing or absurd.
+
+    Examples
+    --------
+    Two rows of three points, 1+2j, 3+4j, 5+6j and their doubles, in units of 2**-1:
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     row = np.zeros(256, "<i4")
+    ...     row[:6] = range(1, 7)
+    ...     _ = Path(folder, "ser").write_bytes(row.tobytes() + (2 * row).tobytes())
+    ...     fids = read_fids(Path(folder), {"TD": 6, "NC": -1, "SW_h": 1e5}, {"TD": 4})
+    >>> fids.rows[1].tolist(), fids.notes
+    ([(1+2j), (3+4j), (5+6j)], ('ser holds 2 complete rows of 4 planned',))
     """
-    delay = number(acqus, "GRPDLY", where=where, default=0)
-    version = int(number(acqus, "DSPFVS", where=where, default=0))
-    decim = number(acqus, "DECIM", where=where, default=1)
-    # DECIM 1 is an acquisition without a digital filter; nmrglue's table has no entry for it.
-    if delay <= 0 and decim != 1 and 10 <= version < 14:
-        table = ng.bruker.bruker_dsp_table.get(version, {})
-        if decim not in table:
-            raise InputError(f"{where}: needed a known digital filter, found DSPFVS {version}, DECIM {decim:g}")
-        delay = table[decim]
-    if delay > rows.shape[1] / 2:
-        raise InputError(f"{where}: needed GRPDLY inside the FID of {rows.shape[1]} points, found {delay:g}")
-    return rows[:, int(max(delay, 0)) :]
+    where = expno / "acqus"
+    planned = _rows_planned(acqu2s, where=expno / "acqu2s")
+    layout = _ser_layout(expno, acqus, planned=planned)
+    rows, empty = _read_rows(expno / "ser", layout, acqus, where=where)
+    notes = _what_was_recorded(layout, empty, planned)
+    rows, more = without_build_up(rows, acqus, where=where)
+    return Fids(rows, empty, dwell_time(acqus, where=where), max(planned, len(rows)), (*notes, *more))
+
+
+def read_fid(expno: Path, acqus: dict[str, Any]) -> Fids:
+    """Read the fid of a one-dimensional expno as one row, as counts times 2**NC, so that expnos can be compared.
+
+    Counts also grow with NS and RG, which are left to the caller.
+
+    Raises
+    ------
+    InputError
+        As `read_fids`, or where fid holds more or less than TD numbers.
+    """
+    where = expno / "acqus"
+    size = file_size(expno / "fid", inside=expno)
+    dtype, words, bare, padded = _row(acqus, where=where)
+    if size not in (bare, padded):
+        raise InputError(
+            f"{expno / 'fid'}: needed {bare} bytes (TD {words} in acqus), found {size}; copy the expno once more"
+        )
+    rows, empty = _read_rows(expno / "fid", _Layout(dtype, words, size, 1, 0), acqus, where=where)
+    rows, notes = without_build_up(rows, acqus, where=where)
+    return Fids(rows, empty, dwell_time(acqus, where=where), 1, tuple(notes))
+
+
+def dwell_time(acqus: dict[str, Any], *, where: Path) -> float:
+    """Time from one complex point to the next [s], from SW_h, or SW and SFO1 where there is no SW_h.
+
+    Raises
+    ------
+    InputError
+        Where the spectral width is missing or not above 0.
+    """
+    if acqus.get("SW_h") is None and acqus.get("SW") is not None:
+        width = number(acqus, "SW", where=where) * number(acqus, "SFO1", where=where)
+    else:
+        width = number(acqus, "SW_h", where=where)
+    if not 1e-3 < width < 1e12:
+        raise InputError(f"{where}: needed SW_h above 0 Hz, found {width:g}; is this the acqus of the console?")
+    return 1 / width
+
+
+def file_size(path: Path, *, inside: Path) -> int:
+    """Bytes of a data file.
+
+    Raises
+    ------
+    InputError
+        Where it is missing, no file, above 2 GB or linked from outside `inside`.
+    """
+    if not path.is_file():
+        found = "a folder" if path.is_dir() else "none"
+        raise InputError(
+            f"{inside}: needed the data file {path.name}, found {found}; copy the whole expno from the console"
+        )
+    if not path.resolve().is_relative_to(inside.resolve()):
+        raise InputError(f"{path}: needed a file of the expno, found a link that leads out of it; copy the file itself")
+    size = path.stat().st_size
+    if size > _LARGEST:
+        raise InputError(
+            f"{path}: needed at most {_LARGEST / 1e9:g} GB, found {size / 1e9:g}; is this relaxation data?"
+        )
+    return size
+
+
+def number_type(parameters: dict[str, Any], letter: str, *, where: Path) -> np.dtype[Any]:
+    """The type of the numbers in a file, from DTYPA and BYTORDA (`letter` "A") or DTYPP and BYTORDP ("P").
+
+    Raises
+    ------
+    InputError
+        Where one of the two is unknown.
+    """
+    kind = number(parameters, f"DTYP{letter}", where=where, default=0)
+    order = number(parameters, f"BYTORD{letter}", where=where, default=0)
+    if kind not in _TYPES:
+        raise InputError(f"{where}: needed DTYP{letter} 0 (int32) or 2 (float64), found {kind:g}; is the file damaged?")
+    if order not in (0, 1):
+        raise InputError(f"{where}: needed BYTORD{letter} 0 or 1, found {order:g}; is the file damaged?")
+    return np.dtype(("<", ">")[int(order)] + _TYPES[int(kind)])
+
+
+def scale(parameters: dict[str, Any], key: str, *, where: Path) -> float:
+    """2**NC: what a number of the file counts.
+
+    Raises
+    ------
+    InputError
+        Where it is no whole number from -64 to 64.
+    """
+    power = number(parameters, key, where=where, default=0)
+    if power != int(power) or abs(power) > 64:
+        raise InputError(f"{where}: needed {key} as a whole number from -64 to 64, found {power:g}; is it damaged?")
+    return float(2.0**power)
+
+
+def check_counts(counts: Array, *, path: Path) -> None:
+    """Refuse numbers that no console counts.
+
+    Raises
+    ------
+    InputError
+        For one that is not finite or above 1e60.
+    """
+    if not (np.min(counts) > -_ABSURD and np.max(counts) < _ABSURD):
+        raise InputError(f"{path}: needed finite counts, found others; is the type of the numbers in acqus right?")
+
+
+def row_list(rows: npt.NDArray[np.intp]) -> str:
+    """Row numbers from 0 as a reader counts them: "5, 12-15"."""
+    runs = np.split(rows + 1, np.flatnonzero(np.diff(rows) > 1) + 1)
+    return ", ".join(f"{run[0]}-{run[-1]}" if run.size > 1 else f"{run[0]}" for run in runs)
+
+
+def _rows_planned(acqu2s: dict[str, Any], *, where: Path) -> int:
+    return max(int(number(acqu2s, "TD", where=where, default=0)), 0)
+
+
+def _row(acqus: dict[str, Any], *, where: Path) -> tuple[np.dtype[Any], int, int, int]:
+    """Type and number of the numbers of a row, and the bytes they take without and with padding."""
+    dtype = number_type(acqus, "A", where=where)
+    words = int(number(acqus, "TD", where=where))
+    if words < 2:
+        raise InputError(f"{where}: needed TD of 2 or more, found {words}; is this the acqus of the console?")
+    bare = words * dtype.itemsize
+    return dtype, words, bare, -(-bare // _BLOCK) * _BLOCK
+
+
+def _ser_layout(expno: Path, acqus: dict[str, Any], *, planned: int) -> _Layout:
+    size = file_size(expno / "ser", inside=expno)
+    dtype, words, bare, padded = _row(acqus, where=expno / "acqus")
+    if size < padded and size != bare:
+        raise InputError(
+            f"{expno / 'ser'}: needed rows of {padded} bytes, found {size} bytes in all; was a row completed?"
+        )
+    whole = [stride for stride in (padded, bare) if size % stride == 0]
+    if len(whole) == 2 and padded != bare:
+        whole = [stride for stride in whole if size == planned * stride]
+    # Where a row was torn, the size tells nothing; rows of integers are always padded.
+    stride = whole[0] if whole else padded
+    if not whole and padded != bare and (dtype.kind == "f" or size % padded == 0):
+        raise InputError(
+            f"{expno / 'ser'}: needed a size that tells the length of a row, found {size} bytes, which are "
+            f"{size / padded:.4g} rows of {padded} bytes or {size / bare:.4g} rows of {bare}; cut the file at a row"
+        )
+    return _Layout(dtype, words, stride, size // stride, size % stride)
+
+
+def _read_rows(
+    path: Path, layout: _Layout, acqus: dict[str, Any], *, where: Path
+) -> tuple[ComplexArray, npt.NDArray[np.bool_]]:
+    mode = number(acqus, "AQ_mod", where=where, default=3)
+    if mode not in (1, 3):
+        raise InputError(
+            f"{where}: needed complex points (AQ_mod 1 qsim or 3 DQD), found AQ_mod {mode:g}; process the data in "
+            "TopSpin and read 2rr"
+        )
+    factor = scale(acqus, "NC", where=where)
+    points = layout.words // 2
+    rows = np.empty((layout.recorded, points), dtype=complex)
+    empty = np.zeros(layout.recorded, dtype=bool)
+    step = max(1, _CHUNK // layout.stride)
+    with path.open("rb") as file, np.errstate(all="ignore"):
+        for start in range(0, layout.recorded, step):
+            part = rows.view(float)[start : start + step]
+            data = file.read(len(part) * layout.stride)
+            if len(data) < len(part) * layout.stride:
+                raise InputError(f"{path}: needed {layout.recorded} rows, found fewer; is it still being written?")
+            part[:] = np.frombuffer(data, layout.dtype).reshape(len(part), -1)[:, : 2 * points]
+            part *= factor
+            check_counts(part, path=path)
+            empty[start : start + step] = ~part.any(axis=1)
+    return rows, empty
+
+
+def _what_was_recorded(layout: _Layout, empty: npt.NDArray[np.bool_], planned: int) -> list[str]:
+    notes = []
+    torn = " and part of one more, which was dropped" if layout.rest else ""
+    if planned and layout.recorded > planned:
+        notes.append(f"ser holds {layout.recorded} rows, more than the {planned} planned{torn}")
+    elif torn or layout.recorded < planned:
+        of = f" of {planned} planned" if planned else ""
+        notes.append(f"ser holds {layout.recorded} complete rows{of}{torn}")
+    if empty.any():
+        notes.append(f"rows {row_list(np.flatnonzero(empty))} of ser hold only zeros")
+    return notes

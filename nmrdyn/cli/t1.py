@@ -1,0 +1,128 @@
+"""nmrdyn t1: T1 of every recovery in a TopSpin folder."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+from typing import TYPE_CHECKING, Any
+
+from nmrdyn.cli.reading import add_folder, add_reading, reading_said
+from nmrdyn.cli.show import print_json, print_table, shown, with_error
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from nmrdyn.findings import Finding
+
+# Those left out are the reasons of single rows.
+_SAID_IN_ROWS = ("no-t1", "recovery-misfit")
+
+
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Its options."""
+    command = commands.add_parser("t1", help="T1 of every recovery in a TopSpin folder")
+    add_folder(command)
+    add_reading(command)
+    command.add_argument("--model", default="auto", help="auto (default), single, stretched, bi, tri or populations")
+    command.add_argument("--initial", metavar="all_sat", help="populations: what was done to which levels")
+    command.add_argument("--observed", metavar="total", help="populations: which line is observed")
+    command.set_defaults(command=_t1)
+
+
+def _t1(options: argparse.Namespace) -> None:
+    from nmrdyn.findings import attached
+    from nmrdyn.recovery.fit import fit_recovery
+    from nmrdyn.topspin.read import read_topspin
+
+    recovery = read_topspin(options.folder, **reading_said(options))
+    relaxation = fit_recovery(recovery, _model(options, recovery.attrs["nucleus"]))
+    findings = [finding for finding in attached(relaxation) if finding.code not in _SAID_IN_ROWS]
+    entries = _entries(recovery, relaxation, findings)
+    if options.json:
+        print_json(entries)
+        return
+    print_table(
+        {
+            "expno": [entry["experiment"] for entry in entries],
+            "T/K": [shown(entry["temperature_K"], ".1f", "unknown") for entry in entries],
+            "model": [entry["model"] for entry in entries],
+            "T1/s": [with_error(entry["t1_s"], entry["t1_stderr_s"]) for entry in entries],
+            "beta": [shown(entry["beta"], ".3f") for entry in entries],
+            "depth": [shown(entry["depth"], ".2f") for entry in entries],
+            "chi2_red": [shown(entry["reduced_chi2"], ".3g") for entry in entries],
+            "rows": [f"{entry['rows_used']}/{entry['rows_planned']}" for entry in entries],
+            "TopSpin/s": [
+                ", ".join(f"{fit['quantity']} {fit['t1_s']:.4g}" for fit in entry["topspin"]) or "-"
+                for entry in entries
+            ],
+            "remarks": [entry["reason"] for entry in entries],
+        }
+    )
+    for finding in findings:
+        print(f"{finding.where}: {finding.text} [{finding.code}]")
+    for name, why in json.loads(recovery.attrs["left_out"]).items():
+        print(f"{name}: left out: {why}")
+
+
+def _entries(recovery: xr.Dataset, relaxation: xr.Dataset, findings: list[Finding]) -> list[dict[str, Any]]:
+    """What --json prints, one entry an experiment."""
+    topspin = json.loads(recovery.attrs["topspin"])
+    candidates = [str(name) for name in relaxation["candidate"].values]
+    entries = []
+    for i, name in enumerate(map(str, relaxation["experiment"].values)):
+        one, read = relaxation.isel(experiment=i), recovery.isel(experiment=i)
+        entries.append(
+            {
+                "experiment": name,
+                "temperature_K": float(one["temperature"]),
+                "nucleus": relaxation.attrs["nucleus"],
+                "larmor_frequency_Hz": float(one["larmor_frequency"]),
+                "model": one["model"].item(),
+                "t1_s": float(one["t1"]),
+                "t1_stderr_s": float(one["t1_stderr"]),
+                "beta": float(one["beta"]),
+                "depth": float(one["depth"]),
+                "reduced_chi2": float(one["reduced_chi2"]),
+                "rows_used": int(one["rows_used"]),
+                "rows_planned": int(one["rows_planned"]),
+                "converged": bool(one["converged"]),
+                "reason": one["reason"].item(),
+                "warnings": [finding.text for finding in findings if name in finding.where.split(", ")],
+                "t1_meaning": one["t1_meaning"].item(),
+                "t1_mean_s": float(one["t1_mean"]),
+                "topspin": topspin.get(name, []),
+                "components": [
+                    {"t1_s": float(time), "fraction": float(fraction)}
+                    for time, fraction in zip(one["component_t1"], one["component_fraction"], strict=True)
+                    if math.isfinite(time)
+                ],
+                "model_weights": dict(zip(candidates, map(float, one["model_weight"]), strict=True)),
+                "kind": read["kind"].item(),
+                "site": read["site"].item(),
+                "temperature_stderr_K": float(read["temperature_stderr"]),
+                "temperature_source": read["temperature_source"].item(),
+                "mas_rate_Hz": float(read["mas_rate"]),
+                "irradiated": read["irradiated"].item(),
+                "second_component": float(read["second_component"]),
+                "second_component_limit": float(read["second_component_limit"]),
+            }
+        )
+    return entries
+
+
+def _model(options: argparse.Namespace, nucleus: str) -> Any:
+    """A recovery model or its name; populations from the spin and what was said of them."""
+    from nmrdyn.isotopes import Isotope
+    from nmrdyn.recovery.populations import PopulationRecovery
+    from nmrdyn.schema import InputError
+
+    said = {name: getattr(options, name) for name in ("initial", "observed") if getattr(options, name) is not None}
+    if options.model != "populations":
+        if said:
+            raise InputError(f"--{next(iter(said))}: needed --model populations, found --model {options.model}")
+        return options.model
+    missing = " and ".join(f"--{name}" for name in ("initial", "observed") if name not in said)
+    if missing:
+        raise InputError(f"--model populations: needed {missing}, found neither a rule nor a default for it")
+    return PopulationRecovery(spin=Isotope.get(nucleus).spin, interaction="quad", **said)

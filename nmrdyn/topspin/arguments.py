@@ -1,0 +1,55 @@
+"""What the user chooses of temperatures and delays, from the words of an argument."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nmrdyn.columns import ColumnSpec, read_columns
+from nmrdyn.schema import Array, InputError
+from nmrdyn.temperatures import Given, given_temperatures
+from nmrdyn.topspin.temperature import SOURCES
+
+TemperatureLike = str | Path | Sequence[str] | Mapping[str, Any] | Given
+DelaysLike = str | Path | Mapping[str, npt.ArrayLike]
+
+_DELAYS = {
+    "experiment": ColumnSpec("experiment|expno", "text", required=True),
+    "delay": ColumnSpec("delay|vd", "time", required=True),
+}
+
+
+def temperatures_said(said: TemperatureLike | None) -> tuple[Sequence[str], Given | None]:
+    """The sources to believe, and the table or formula that comes before them."""
+    if said is None:
+        return SOURCES, None
+    order = [said] if isinstance(said, str) else said
+    if isinstance(order, Sequence) and order and all(isinstance(one, str) and one.lower() in SOURCES for one in order):
+        return [one.lower() for one in order], None
+    if isinstance(said, Sequence) and not isinstance(said, str):
+        raise InputError(f"temperature: needed sources among {', '.join(SOURCES)}, found {said!r}")
+    return SOURCES, given_temperatures(said)
+
+
+def delays_said(said: DelaysLike | None) -> tuple[str | None, dict[str, Array], Path | None]:
+    """The delay that was stepped through, or the delays by experiment, and the table that told them."""
+    if said is None:
+        return None, {}, None
+    if isinstance(said, str) and re.fullmatch(r"[dD]\d{1,2}", said.strip()):
+        return said.strip().upper(), {}, None
+    if isinstance(said, Mapping):
+        told = {str(name): np.atleast_1d(np.asarray(values, dtype=float)) for name, values in said.items()}
+        for name, values in told.items():
+            if values.ndim != 1 or not np.all(np.isfinite(values) & (values >= 0)):
+                raise InputError(f"delays of {name}: needed delays of 0 s or more, found {said[name]!r}")
+        return None, told, None
+    columns = read_columns(said, _DELAYS, what="a table of delays")
+    table: dict[str, list[float]] = {}
+    for name, value in zip(columns.texts["experiment"], columns.numbers["delay"], strict=True):
+        table.setdefault(name, []).append(float(value))
+    return None, delays_said(table)[1], Path(said)

@@ -1,0 +1,98 @@
+"""Rows whose line moves or broadens: how much, and whether the shared shape still reads them right."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import fdtri
+
+from nmrdyn.schema import Array
+from nmrdyn.topspin.digital_filter import ComplexArray
+from nmrdyn.topspin.intensity.noise import Noise
+from nmrdyn.topspin.intensity.shape import Shape
+
+_LEVEL = 1e-3  # how often rows of one shape are taken for rows that change
+_TOLD = 5.0  # errors by which a drift or a broadening must exceed zero to be told
+_STRONG = 0.3  # of the strongest row; near its zero a recovery shows parts that do not vanish with it, not a shift
+
+
+@dataclass(frozen=True)
+class Change:
+    """What changes from row to row beside the intensity, to first order.
+
+    `drift` and `broadening` [Hz] are ranges over the strong rows, with their errors; `shape_differs` says that the
+    intensity itself is affected.
+    """
+
+    drift: float
+    drift_error: float
+    broadening: float
+    broadening_error: float
+    shape_differs: bool
+
+
+def changes(rows: ComplexArray, delay: Array, *, shape: Shape, noise: Noise, dwell: float, passed: float) -> Change:
+    """Compare each row with the shared shape and its first changes.
+
+    A line that moves by f adds 2 pi i f t times its FID, one that broadens by w (full width, Lorentzian) -pi w t times.
+    Only real changes reach the intensities: a small drift does not. `delay` (row); `passed` is the noise variance of
+    the values.
+    """
+    n_rows, points = rows.shape
+    time = np.arange(points) / points
+    basis = [shape.filter]
+    for power in (1, 2):
+        basis.append(_orthogonal(time**power * shape.filter, basis))
+    broader, bent = basis[1:]
+    ratio = noise.through(broader)[0] / passed if passed > 0 else 1.0
+    seen = rows @ np.stack([broader, bent]).conj().T
+    level = np.array([noise.through(one)[0] for one in (broader, bent)])
+    standard = seen.real / np.sqrt(np.maximum(level, 1e-300))
+    # A change of any kind, and one that grows with the delay: that one biases T1 most, and is seen best.
+    statistic = float(np.sum(standard**2))
+    trend = shape.values * np.argsort(np.argsort(delay, kind="stable"), kind="stable")
+    trend -= shape.values * (shape.values @ trend) / (shape.values @ shape.values)
+    grown = float(np.sum((trend @ standard) ** 2) / max(trend @ trend, 1e-300))
+    strength = np.abs(shape.values)
+    strong = strength > _STRONG * strength.max()
+    slope = float(abs(np.vdot(broader, time * shape.filter)))  # of the FID, in units of `points`
+    drift = drift_error = broadening = broadening_error = 0.0
+    if strong.sum() >= 2 and slope > 0:
+        span = points * dwell * slope
+        relative = seen[strong, 0] / shape.values[strong]
+        error = np.sqrt(ratio * passed) / strength[strong]
+        frequency, width = relative.imag / (2 * np.pi * span), -relative.real / (np.pi * span)
+        drift, drift_error = float(np.ptp(frequency)), float(np.max(error) / (2 * np.pi * span))
+        broadening, broadening_error = float(np.ptp(width)), float(np.max(error) / (np.pi * span))
+    compared = 2 * (n_rows - 1)
+    limit = compared * float(fdtri(compared, noise.dof, 1 - _LEVEL / 2))
+    differs = statistic > limit or grown > 2 * float(fdtri(2, noise.dof, 1 - _LEVEL / 2))
+    return Change(drift, drift_error, broadening, broadening_error, differs)
+
+
+def followed(change: Change, regions: list[tuple[float, float]]) -> str:
+    """The sentence for a line that is read by its integral because it changes."""
+    where = " and ".join(f"({low:.0f}, {high:.0f})" for low, high in regions[:6])
+    return (
+        f"the line changes from row to row{moved(change)}: read by its integral over {where} Hz, which follows it, "
+        "and not by the shared shape"
+    )
+
+
+def moved(change: Change) -> str:
+    """By how much a line drifts and broadens, in brackets, or "" where neither is told from noise."""
+    said = []
+    if change.drift > _TOLD * change.drift_error:
+        said.append(f"moves by {change.drift:.3g} Hz")
+    if change.broadening > _TOLD * change.broadening_error:
+        said.append(f"broadens by {change.broadening:.3g} Hz")
+    return f" (it {' and '.join(said)})" if said else ""
+
+
+def _orthogonal(vector: ComplexArray, basis: list[ComplexArray]) -> ComplexArray:
+    """The part of a vector that is orthogonal to a basis, of norm 1."""
+    for one in basis:
+        vector = vector - one * np.vdot(one, vector)
+    norm = float(np.linalg.norm(vector))
+    return vector / norm if norm > 0 else vector

@@ -1,0 +1,301 @@
+"""Rows of FIDs -> the intensity of each row with its error, and what the user should know of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.special import chdtri, fdtr, fdtrc
+
+from nmrdyn.schema import Array, InputError
+from nmrdyn.topspin.digital_filter import ComplexArray
+from nmrdyn.topspin.intensity.box import box_filter, box_over_baseline, echo_top, phased
+from nmrdyn.topspin.intensity.drift import changes, followed, moved
+from nmrdyn.topspin.intensity.noise import LEAST_DOF, Noise, measure_noise, through_filter
+from nmrdyn.topspin.intensity.region import regions_of, settling, tails, through_window, window
+from nmrdyn.topspin.intensity.shape import Shape, carried, noise_edge, shared_shape, signal_length
+
+METHODS = ("shape", "box")
+
+_LEAST_POINTS = 8
+_SQUARES = 1e60  # numbers up to this can be squared, summed and squared again
+_LEVEL = 1e-3  # how often noise that is as assumed is called something else
+_DEGREE = 1  # of the polynomial that tails of lines outside a region can be
+
+
+@dataclass(frozen=True)
+class Intensities:
+    """Intensities of the rows of one experiment, by the shared line shape and by the integral.
+
+    `values`, `stderr` (row): real, with the sign that grows with the delay. `noise_dof`: degrees of freedom of the
+    noise behind `stderr`. `second_component`: the second singular value over the first where it is above noise, else
+    0; `second_component_limit`: how large it must be to be seen. `region` (low, high) [Hz from the carrier]: what was
+    read. `method`: "shape" or "box". `box`, `box_stderr` (row): the integral, for comparison. `notes`: for the user.
+    """
+
+    values: Array
+    stderr: Array
+    noise_dof: float
+    second_component: float
+    second_component_limit: float
+    region: tuple[float, float]
+    method: str
+    box: Array
+    box_stderr: Array
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """One way of reading the rows, its noise, and the filter that does it."""
+
+    values: Array
+    stderr: Array
+    dof: float
+
+
+def measure(
+    rows: ComplexArray,
+    delay: Array,
+    *,
+    dwell: float,
+    region: tuple[float, float] | None = None,
+    method: str = "shape",
+    echo: float | None = None,
+    white: bool = True,
+) -> Intensities:
+    """Intensity of each row of FIDs as the product with one filter, the same for all rows.
+
+    The filter is the line shape that all rows share, cropped to where there is signal, and so close to the matched
+    filter. Where rows differ by more than their intensity (a line that broadens, or drifts by about its width), the
+    shape is no fair filter; they are read by the integral over the lines then, and a note says so. A part of less than
+    `second_component_limit` with a T1 of its own stays unseen and is averaged in.
+
+    Parameters
+    ----------
+    rows : (row, point) complex FIDs without the build-up of the digital filter; at least 2 rows of 8 points
+    delay : (row) recovery delays [s]
+    dwell : time between points [s]
+    region : (low, high) [Hz from the carrier], to read one line of several; all unless said, and where lines do not
+        recover alike the one that recovers most. Of a line beside the region, 4 widths from the one in it, less than
+        1 % is left in the intensities, and less than 0.3 % from 10 widths; keeping it out costs half of the signal to
+        noise at 4 widths, and a quarter at 10
+    method : "shape", or "box" for the integral over the region
+    echo : top of the echo [s after the first point]; found unless said
+    white : whether the noise is alike along the FID; it is not after apodisation
+
+    Raises
+    ------
+    InputError
+        For too few rows or points, numbers that are not finite, rows without signal, or an impossible region.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> time, delay = np.arange(1024) * 1e-5, np.geomspace(0.05, 5, 8)
+    >>> line = np.exp(0.7j - (2e3 * time) ** 2)
+    >>> rng = np.random.default_rng(1)
+    >>> noise = 0.02 * (rng.standard_normal((8, 1024)) + 1j * rng.standard_normal((8, 1024)))
+    >>> found = measure(np.outer(1 - np.exp(-delay), line) + noise, delay, dwell=1e-5)
+    >>> relative = found.values / found.values[-1] - (1 - np.exp(-delay)) / (1 - np.exp(-5))
+    >>> bool(np.all(np.abs(relative) < 4 * found.stderr / found.values[-1]))
+    True
+    """
+    scale = _checked(rows, delay, dwell, method, echo)
+    if not 1 / _SQUARES < scale < _SQUARES:
+        rows = rows / scale
+    else:
+        scale = 1.0
+    noise = measure_noise(rows, white=white)
+    found = _measure(rows, delay, noise, dwell=dwell, region=region, line=region, method=method, echo=echo)
+    return replace(
+        found,
+        values=scale * found.values,
+        stderr=scale * found.stderr,
+        box=scale * found.box,
+        box_stderr=scale * found.box_stderr,
+    )
+
+
+def _measure(
+    rows: ComplexArray,
+    delay: Array,
+    noise: Noise,
+    *,
+    dwell: float,
+    region: tuple[float, float] | None,
+    line: tuple[float, float] | None,
+    method: str,
+    echo: float | None,
+) -> Intensities:
+    """`measure` for rows that were checked; `line` is what the integral covers of `region`."""
+    inside, weights = rows, None
+    if region is not None:
+        weights = window(rows.shape[1], dwell, region)
+        inside = through_window(rows, weights)[:, : -settling(rows.shape[1], dwell, region)]
+    left = 1.0 if weights is None else float(np.mean(weights**2))
+    if noise.late:
+        # Spurs, and noise that is not white, must not pass for signal.
+        late = inside[:, inside.shape[1] // 2 :]
+        left = max(
+            left, float(np.vdot(late, late).real) / late.size / (2 * noise.power[0]) if noise.power[0] > 0 else 0
+        )
+    points = signal_length(inside, noise, share=left)
+    cropped = inside[:, :points]
+    lines = regions_of(rows[:, :points], dwell, noise)
+    beside = region is not None and _lines_outside(lines, region)
+    if beside and weights is not None:
+        foreign = tails(weights, points, _DEGREE)
+        cropped = cropped - (cropped @ foreign.conj().T) @ foreign
+    shape = shared_shape(cropped)
+    passed, noise = _passed(inside, shape.filter, noise, weights)
+    spread = 2 * float(np.sum(noise.power[:points] ** 2)) * (1.0 if weights is None else float(np.mean(weights**4)))
+    mean = 2 * float(np.sum(noise.power[:points])) * left
+    by_shape = _Reading(
+        shape.values, np.sqrt(passed + carried(shape.values, spread, passed)), noise.through(shape.filter)[1]
+    )
+
+    regions = [(min(line), max(line))] if line is not None else lines or [(-0.5 / dwell, 0.5 / dwell)]
+    strongest = (shape.values @ rows[:, :points]) / np.linalg.norm(shape.values)
+    if echo is None:
+        echo = echo_top(strongest, dwell, float(np.sqrt(noise.power[0])))
+    if beside and region is not None:
+        around = (min(region), max(region))
+        filter_ = box_over_baseline(rows.shape[1], dwell, regions[0], around=around, echo=echo)
+        by_box = _reading(rows, filter_, shape, noise)
+    else:
+        by_box = _integral(rows[:, :points], shape, noise, dwell=dwell, regions=regions, echo=echo)
+
+    edge = noise_edge(len(rows), mean=mean, spread=spread) * (1 + 3 * np.sqrt(2 / noise.dof)) if mean > 0 else 0.0
+    ratio, limit = (float(np.sqrt(min(energy / shape.energy[0], 1))) for energy in (shape.energy[1], edge))
+    second = ratio if ratio > limit and len(rows) > 2 else 0.0
+    change = changes(cropped, delay, shape=shape, noise=noise, dwell=dwell, passed=passed)
+    if region is None and len(lines) > 1 and (second > 0 or change.shape_differs):
+        unlike = _unlike(rows[:, :points], shape, noise, dwell=dwell, lines=lines, echo=echo)
+        if unlike:
+            return _one_of_several(rows, delay, noise, unlike, dwell=dwell, method=method, echo=echo)
+    notes = []
+    if method == "shape" and change.shape_differs:
+        method = "box"
+        notes.append(followed(change, regions))
+    elif second > 0:
+        notes.append(
+            f"the rows do not share one line shape: second component {100 * second:.2g} % of the first" + moved(change)
+        )
+    if method == "box" and echo > 1.5 * dwell:  # the first point may lie up to one before the group delay
+        notes.append(f"echo top {1e6 * echo:.3g} µs after the first point, from which the phases are counted")
+    chosen = by_box if method == "box" else by_shape
+    sign = _sign(chosen.values, delay)
+    return Intensities(
+        values=sign * chosen.values,
+        stderr=chosen.stderr,
+        noise_dof=chosen.dof,
+        second_component=second,
+        second_component_limit=limit,
+        region=(min(region), max(region)) if region is not None else (-0.5 / dwell, 0.5 / dwell),
+        method=method,
+        box=sign * by_box.values,
+        box_stderr=by_box.stderr,
+        notes=tuple(notes),
+    )
+
+
+def _checked(rows: ComplexArray, delay: Array, dwell: float, method: str, echo: float | None) -> float:
+    """The largest magnitude of the rows, once all input is usable."""
+    if method not in METHODS:
+        raise InputError(f"method: needed {' or '.join(METHODS)}, found {method!r}")
+    if rows.ndim != 2 or len(rows) < 2 or rows.shape[1] < _LEAST_POINTS:
+        raise InputError(f"rows: needed at least two recorded rows of {_LEAST_POINTS} points, found {rows.shape}")
+    if delay.shape != (len(rows),) or not np.all(np.isfinite(delay)):
+        raise InputError(f"delay: needed one finite delay for each of {len(rows)} rows, found {delay}")
+    if not (np.isfinite(dwell) and dwell > 0) or not (echo is None or np.isfinite(echo)):
+        raise InputError(f"dwell and echo: needed finite times, dwell above 0 s, found {dwell} and {echo} s")
+    scale = float(max(np.max(part) for part in (rows.real, -rows.real.min(), rows.imag, -rows.imag.min())))
+    if not np.isfinite(scale):
+        raise InputError("rows: needed finite numbers, found others; is DTYPA in acqus right?")
+    if scale == 0:
+        raise InputError("rows: needed a signal, found only zeros; leave rows without data out")
+    return scale
+
+
+def _lines_outside(lines: list[tuple[float, float]], region: tuple[float, float]) -> bool:
+    return any(not min(region) <= (low + high) / 2 <= max(region) for low, high in lines)
+
+
+def _passed(inside: ComplexArray, filter_: ComplexArray, noise: Noise, weights: Array | None) -> tuple[float, Noise]:
+    """Noise variance of the values by a filter, and the noise as it is at the frequencies of the filter."""
+    whole = filter_
+    if weights is not None:
+        whole = np.fft.ifft(weights * np.fft.fft(filter_, n=weights.size))
+    passed = noise.through(whole)[0]
+    if noise.late and passed > 0:
+        measured, dof = through_filter(inside, filter_)
+        # Noise that is not white, as near the edges of the console's filter, is told by the filter itself.
+        if dof >= LEAST_DOF:
+            ratio = measured / passed
+            if 2 * min(fdtrc(dof, noise.dof, ratio), fdtr(dof, noise.dof, ratio)) < _LEVEL:
+                return measured, replace(noise, power=ratio * noise.power, dof=dof)
+    return passed, noise
+
+
+def _integral(
+    rows: ComplexArray, shape: Shape, noise: Noise, *, dwell: float, regions: list[tuple[float, float]], echo: float
+) -> _Reading:
+    return _reading(rows, box_filter(rows.shape[1], dwell, regions, echo=echo), shape, noise)
+
+
+def _reading(rows: ComplexArray, filter_: ComplexArray, shape: Shape, noise: Noise) -> _Reading:
+    filter_ = phased(filter_, rows, shape.values)
+    variance, dof = noise.through(filter_)
+    return _Reading((rows @ filter_.conj()).real, np.full(len(rows), np.sqrt(variance)), dof)
+
+
+def _unlike(
+    rows: ComplexArray, shape: Shape, noise: Noise, *, dwell: float, lines: list[tuple[float, float]], echo: float
+) -> list[tuple[float, float]]:
+    """The lines, the one that recovers most first, where their integrals do not recover alike; else none."""
+    read = [_integral(rows, shape, noise, dwell=dwell, regions=[line], echo=echo) for line in lines]
+    gain = [float(np.var(one.values) / one.stderr[0] ** 2) if one.stderr[0] > 0 else 0.0 for one in read]
+    order = sorted(range(len(lines)), key=lambda i: -gain[i])
+    first = read[order[0]]
+    for i in order[1:]:
+        factor = float(read[i].values @ first.values / (first.values @ first.values))
+        error = read[i].stderr ** 2 + (factor * first.stderr) ** 2
+        misfit = float(np.sum((read[i].values - factor * first.values) ** 2 / np.maximum(error, 1e-300)))
+        if misfit > chdtri(len(rows) - 1, _LEVEL):
+            return [lines[j] for j in order]
+    return []
+
+
+def _one_of_several(
+    rows: ComplexArray,
+    delay: Array,
+    noise: Noise,
+    lines: list[tuple[float, float]],
+    *,
+    dwell: float,
+    method: str,
+    echo: float,
+) -> Intensities:
+    """Read the first of several lines, as far as half way to the next, and tell of the others."""
+    low, high = lines[0]
+    room = high - low
+    below = max([one[1] for one in lines[1:] if one[1] <= low], default=-0.5 / dwell)
+    above = min([one[0] for one in lines[1:] if one[0] >= high], default=0.5 / dwell)
+    region = (max(low - room, (low + below) / 2), min(high + room, (high + above) / 2))
+    found = _measure(rows, delay, noise, dwell=dwell, region=region, line=lines[0], method=method, echo=echo)
+    said = ", ".join(f"({one[0]:.0f}, {one[1]:.0f})" for one in lines[:6])
+    note = (
+        f"lines do not recover alike, or move: {said} Hz from the carrier; read ({region[0]:.0f}, {region[1]:.0f}) Hz, "
+        "where most recovers; choose another with region="
+    )
+    return replace(found, notes=(note, *found.notes))
+
+
+def _sign(values: Array, delay: Array) -> float:
+    """The sign with which the signal grows with the delay; a signal that only decays stays positive."""
+    ordered = values[np.argsort(delay, kind="stable")]
+    one_signed = np.all(ordered * np.sign(ordered[0]) > -0.1 * abs(ordered[0]))
+    if one_signed and abs(ordered[-1]) < 0.5 * abs(ordered[0]):
+        return 1.0 if ordered[0] > 0 else -1.0
+    return 1.0 if np.sum((delay - delay.mean()) * values) >= 0 else -1.0

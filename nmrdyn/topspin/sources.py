@@ -1,0 +1,142 @@
+"""Where expnos lie: one of them, a folder, nested datasets, or a zip of any of these."""
+
+from __future__ import annotations
+
+import shutil
+import stat
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from nmrdyn.schema import InputError
+
+_DEPTH = 6  # folders below the one that is given; data/USER/nmr/NAME/EXPNO of old consoles has four
+# What an archive may unpack to: this, and this many times its own size. Raw data shrink to a half or a third.
+_ZIP_BYTES, _ZIP_RATIO = 100_000_000, 100
+_ZIP_MEMBERS = 200_000
+
+
+@dataclass(frozen=True)
+class Located:
+    """An expno: what it is called in results, its folder, and the zip it came out of."""
+
+    name: str
+    path: Path
+    archive: Path | None = None
+
+    def sources(self, files: list[Path]) -> list[Path]:
+        """What was read, as the user knows it: the archive in place of the files unpacked from it."""
+        return [self.archive] if self.archive else files
+
+
+@contextmanager
+def expnos_in(path: Path) -> Iterator[list[Located]]:
+    """The expno `path`, or every expno up to six folders below it, in natural order; a zip is unpacked meanwhile.
+
+    A file or a pdata folder inside an expno stands for the expno. Names are POSIX paths from `path`.
+
+    Raises
+    ------
+    InputError
+        Where `path` does not exist, holds no expno, or is an archive that cannot be unpacked or grows beyond reason.
+    """
+    if not path.exists():
+        raise InputError(f"{path}: no such file or folder; give a TopSpin expno, a folder of expnos, or a zip of them")
+    if path.is_file() and zipfile.is_zipfile(path):
+        with tempfile.TemporaryDirectory(prefix="nmrdyn-") as folder:
+            root = Path(folder)
+            _unpack(path, root)
+            yield _located(_found(root, path), root, path)
+        return
+    root = _expno_around(path)
+    if not root.is_dir():
+        raise InputError(f"{path}: needed a TopSpin expno, a folder of expnos, or a zip of them, found a file")
+    yield _located(_found(root, path), root, None)
+
+
+def _expno_around(path: Path) -> Path:
+    """The expno in which `path` is a file or pdata/N, else `path` itself."""
+    for folder in (path, *list(path.absolute().parents)[:3]):
+        if (folder / "acqus").is_file():
+            return folder
+    return path
+
+
+def _found(root: Path, said: Path) -> list[Path]:
+    if (root / "acqus").is_file():
+        return [root]
+    found = list(_walk(root, _DEPTH, set()))
+    if not found:
+        raise InputError(f"{said}: needed expnos (folders with acqus), found none; give the folder that holds them")
+    return sorted(found, key=lambda expno: [_natural(part) for part in expno.relative_to(root).parts])
+
+
+def _walk(folder: Path, depth: int, seen: set[Path]) -> Iterator[Path]:
+    """Expnos below `folder`; nothing twice, so that a link to a folder above does no harm."""
+    try:
+        real = folder.resolve()
+        inside = sorted(folder.iterdir())
+    except OSError:  # a folder that may not be read, or a link to nowhere
+        return
+    if real in seen:
+        return
+    seen.add(real)
+    for path in inside:
+        if path.name.startswith(".") or not path.is_dir():
+            continue
+        if (path / "acqus").is_file():
+            yield path
+        elif depth > 1:
+            yield from _walk(path, depth - 1, seen)
+
+
+def _located(expnos: list[Path], root: Path, archive: Path | None) -> list[Located]:
+    return [
+        Located(
+            name=(archive.stem if archive else root.name) if expno == root else expno.relative_to(root).as_posix(),
+            path=expno,
+            archive=archive,
+        )
+        for expno in expnos
+    ]
+
+
+def _natural(part: str) -> tuple[int, int, str]:
+    return (0, int(part), "") if part.isdecimal() and len(part) < 20 else (1, 0, part)
+
+
+def _unpack(archive: Path, root: Path) -> None:
+    """Unpack the plain files of a zip whose names stay below `root`."""
+    allowed = _ZIP_BYTES + _ZIP_RATIO * archive.stat().st_size
+    try:
+        with zipfile.ZipFile(archive) as file:
+            members = [member for member in file.infolist() if _is_plain(member)]
+            size = sum(member.file_size for member in members)
+            if size > allowed or len(members) > _ZIP_MEMBERS:
+                raise InputError(
+                    f"{archive}: needed an archive of at most {allowed / 1e6:.0f} MB and {_ZIP_MEMBERS} files, found "
+                    f"{size / 1e6:.0f} MB and {len(members)} files in {archive.stat().st_size / 1e6:.1f} MB; "
+                    "unpack it yourself and give the folder"
+                )
+            for member in members:
+                target = root.joinpath(*PurePosixPath(member.filename).parts)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                with file.open(member) as packed, target.open("xb") as plain:
+                    shutil.copyfileobj(packed, plain)
+    except InputError:
+        raise
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, ValueError) as error:
+        raise InputError(f"{archive}: not a readable zip ({error}); pack it once more without a password") from error
+    except OSError as error:
+        raise InputError(f"{archive}: could not be unpacked ({error.strerror or error})") from error
+
+
+def _is_plain(member: zipfile.ZipInfo) -> bool:
+    """A file (no folder, no link) whose name does not lead out; what macOS adds is left."""
+    parts = PurePosixPath(member.filename.replace("\\", "/")).parts
+    outside = not parts or parts[0].startswith(("/", "__MACOSX")) or ".." in parts or ":" in parts[0]
+    return not (member.is_dir() or outside or stat.S_ISLNK(member.external_attr >> 16))
