@@ -130,5 +130,6 @@ def test_the_variants_of_a_real_saturation_recovery(topspin, tmp_path, variant):
     elif rows == 9:
         assert "delays-too-short" in {finding.code for finding in attached(relaxation)}
     else:
-        assert np.isnan(relaxation.t1.item())
-        assert "the delays do not determine it" in relaxation.reason.item()
+        # Six delays of up to 0.07 T1 tell nothing of it, and are not said to.
+        assert relaxation.t1_stderr.item() > 0.5 * relaxation.t1.item()
+        assert {"delays-too-short", "depth-low"} <= {finding.code for finding in attached(relaxation)}

@@ -149,6 +149,7 @@ BLANK = {
     "model": "single",
     "error_scaled": False,
     "t1_stderr": 0.02,
+    "depth": 1.0,
     **dict.fromkeys(("reduced_chi2", "ratio", "ratio_stderr"), np.nan),
 }
 COMPONENTS = ("component_t1", "component_t1_stderr", "component_fraction", "component_fraction_stderr")
@@ -180,7 +181,11 @@ def fits(*rows, nucleus="23Na", weights=None, candidates=("single",), reach=5.0)
             "signal": (("experiment", "increment"), np.tile([0.1, 0.6, 1.0], (n, 1))),
             "signal_stderr": (("experiment", "increment"), np.full((n, 3), 0.01)),
         },
-        coords={"experiment": names, "delay": (("experiment", "increment"), delay)},
+        coords={
+            "experiment": names,
+            "delay": (("experiment", "increment"), delay),
+            "kind": ("experiment", ["saturation_recovery"] * n),
+        },
     )
     return relaxation, recovery
 
@@ -358,6 +363,7 @@ def dips(signal, *, first=None, stderr=0.01, delay=None, nucleus="23Na", **row):
         },
         coords={
             "experiment": ["1", "2"],
+            "kind": ("experiment", ["saturation_recovery"] * 2),
             "delay": (rows, np.tile(np.geomspace(0.1, 20.0, n) if delay is None else delay, (2, 1))),
         },
     )
@@ -1142,3 +1148,12 @@ def test_findings_of_several_places_are_merged_and_narrowed():
     together = merged(said)
     assert together == [Finding("a", "1, 3", "x"), Finding("b", "1", "x"), Finding("c", "", "y")]
     assert within(together, {"3"}) == [Finding("a", "3", "x"), Finding("c", "", "y")]
+
+
+@pytest.mark.parametrize(("depth", "told"), [(0.3, True), (0.8, False)])
+def test_saturation_that_left_most_of_the_signal_is_told(sodium, depth, told):
+    fitted = nd.fit_recovery(nd.simulate(replace(sodium, depth=depth, snr=200), seed=1), "single")
+    found = [finding for finding in attached(fitted) if finding.code == "depth-low"]
+    assert [finding.where for finding in found] == (["1"] if told else [])
+    if told:
+        assert "only 30 % of the signal recovers" in found[0].text

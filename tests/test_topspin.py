@@ -385,6 +385,7 @@ def test_experiments_come_in_natural_order(sodium, tmp_path):
 def test_scan_lists_what_is_there(fine, tmp_path):
     folder = nd.simulate_folder(fine, tmp_path / "na", seed=1)
     set_parameter(folder / "2", "ZGOPTNS", "<-Dt2>")
+    set_parameter(folder / "2", "PULPROG", "<hahnecho>")
     first, second = nd.scan(folder)
     assert first == {
         "experiment": "1",

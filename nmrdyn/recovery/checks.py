@@ -13,6 +13,7 @@ from nmrdyn.isotopes import known_spin
 # The longest delay should be this many T1, or the intensity at full recovery is extrapolated.
 LEAST_RECYCLE = 4.0
 _CREDIBLE = 0.1
+_SHALLOW = 0.5
 _DIP = 5.0  # standard errors; the lowest of a few points is 3 below the others by chance
 # A spin 3/2 on the slow flank: fractions of the longer time, all levels saturated and the total observed, or the
 # central transition saturated and observed. The ratio of the times is 4.
@@ -50,6 +51,7 @@ def of_relaxation(relaxation: xr.Dataset, recovery: xr.Dataset) -> Iterator[Find
     yield from _of_components(relaxation)
     yield from _of_choice(relaxation)
     yield from _of_delays(relaxation, recovery)
+    yield from _of_depths(relaxation, recovery)
     yield from _of_dips(relaxation, recovery)
 
 
@@ -127,6 +129,19 @@ def _of_delays(relaxation: xr.Dataset, recovery: xr.Dataset) -> Iterator[Finding
             ", ".join(relaxation["experiment"].values[short]),
             f"the longest delay is {reach[short].min():.1f} T1 or more, below {LEAST_RECYCLE:g}: "
             "full recovery is extrapolated, and a wrong recovery model would not show",
+        )
+
+
+def _of_depths(relaxation: xr.Dataset, recovery: xr.Dataset) -> Iterator[Finding]:
+    """Saturation that left most of the signal: it failed, or what recovers slowly was not seen."""
+    shallow = (recovery["kind"].values == "saturation_recovery") & (relaxation["depth"].values < _SHALLOW)
+    shallow &= np.isfinite(relaxation["t1"].values)
+    if shallow.any():
+        yield Finding(
+            "depth-low",
+            ", ".join(relaxation["experiment"].values[shallow]),
+            f"only {100 * relaxation['depth'].values[shallow].min():.0f} % of the signal recovers: the saturation left "
+            "the rest, or the delays end before most of the recovery, whose T1 would be far longer",
         )
 
 

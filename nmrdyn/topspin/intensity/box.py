@@ -57,7 +57,10 @@ def phased(filter_: ComplexArray, rows: ComplexArray, values: Array) -> ComplexA
 def echo_top(shape: ComplexArray, dwell: float, error: float) -> float:
     """When the FID of the strongest rows (point) is at its top [s after the first point]; `error` of its real part.
 
-    The earliest point that noise cannot tell from the highest: 0 where a FID only decays.
+    The earliest point that noise cannot tell from the highest: 0 where a FID only decays. Three points are taken
+    together, as the console's filter overshoots where a FID begins.
     """
-    height = np.abs(shape)
-    return int(np.argmax(height >= height.max() - _SIGNIFICANT * error)) * dwell
+    height = np.convolve(np.abs(shape), np.ones(3) / 3, mode="same")
+    top = int(np.argmax(height >= height.max() - _SIGNIFICANT * error / np.sqrt(3)))
+    # No echo: the FID begins where it has risen, which may be after the first point.
+    return (top if top > 2 else int(np.argmax(np.abs(shape) > 0.5 * height.max()))) * dwell

@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.special import chdtri, fdtr, fdtrc
+from scipy.special import chdtri
 
 from nmrdyn.schema import Array, InputError
 from nmrdyn.topspin.digital_filter import ComplexArray
-from nmrdyn.topspin.intensity.box import box_filter, box_over_baseline, echo_top, phased
+from nmrdyn.topspin.intensity.box import box_over_baseline, echo_top
 from nmrdyn.topspin.intensity.drift import changes, followed, moved
-from nmrdyn.topspin.intensity.noise import LEAST_DOF, Noise, measure_noise, through_filter
+from nmrdyn.topspin.intensity.noise import Noise, measure_noise
+from nmrdyn.topspin.intensity.reading import Reading, integral, passed_by, read_by
 from nmrdyn.topspin.intensity.region import regions_of, settling, tails, through_window, window
+from nmrdyn.topspin.intensity.ringdown import ringdown
 from nmrdyn.topspin.intensity.shape import Shape, carried, noise_edge, shared_shape, signal_length
 
 METHODS = ("shape", "box")
@@ -43,15 +45,6 @@ class Intensities:
     box: Array
     box_stderr: Array
     notes: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class _Reading:
-    """One way of reading the rows, its noise, and the filter that does it."""
-
-    values: Array
-    stderr: Array
-    dof: float
 
 
 def measure(
@@ -107,9 +100,19 @@ def measure(
     else:
         scale = 1.0
     noise = measure_noise(rows, white=white)
+    first = ringdown(rows, delay, noise)
+    notes = []
+    if first:
+        rows, noise = rows[:, first:], replace(noise, power=noise.power[first:])
+        notes.append(
+            f"the first {first} points ({1e6 * first * dwell:.3g} µs) differ from row to row at random, as where the "
+            "probe still rings: left out"
+        )
+        echo = (echo or 0.0) - first * dwell
     found = _measure(rows, delay, noise, dwell=dwell, region=region, line=region, method=method, echo=echo)
     return replace(
         found,
+        notes=(*notes, *found.notes),
         values=scale * found.values,
         stderr=scale * found.stderr,
         box=scale * found.box,
@@ -148,10 +151,10 @@ def _measure(
         foreign = tails(weights, points, _DEGREE)
         cropped = cropped - (cropped @ foreign.conj().T) @ foreign
     shape = shared_shape(cropped)
-    passed, noise = _passed(inside, shape.filter, noise, weights)
+    passed, noise = passed_by(inside, shape.filter, noise, weights)
     spread = 2 * float(np.sum(noise.power[:points] ** 2)) * (1.0 if weights is None else float(np.mean(weights**4)))
     mean = 2 * float(np.sum(noise.power[:points])) * left
-    by_shape = _Reading(
+    by_shape = Reading(
         shape.values, np.sqrt(passed + carried(shape.values, spread, passed)), noise.through(shape.filter)[1]
     )
 
@@ -162,9 +165,9 @@ def _measure(
     if beside and region is not None:
         around = (min(region), max(region))
         filter_ = box_over_baseline(rows.shape[1], dwell, regions[0], around=around, echo=echo)
-        by_box = _reading(rows, filter_, shape, noise)
+        by_box = read_by(rows, filter_, shape, noise)
     else:
-        by_box = _integral(rows[:, :points], shape, noise, dwell=dwell, regions=regions, echo=echo)
+        by_box = integral(rows[:, :points], shape, noise, dwell=dwell, regions=regions, echo=echo)
 
     edge = noise_edge(len(rows), mean=mean, spread=spread) * (1 + 3 * np.sqrt(2 / noise.dof)) if mean > 0 else 0.0
     ratio, limit = (float(np.sqrt(min(energy / shape.energy[0], 1))) for energy in (shape.energy[1], edge))
@@ -222,39 +225,11 @@ def _lines_outside(lines: list[tuple[float, float]], region: tuple[float, float]
     return any(not min(region) <= (low + high) / 2 <= max(region) for low, high in lines)
 
 
-def _passed(inside: ComplexArray, filter_: ComplexArray, noise: Noise, weights: Array | None) -> tuple[float, Noise]:
-    """Noise variance of the values by a filter, and the noise as it is at the frequencies of the filter."""
-    whole = filter_
-    if weights is not None:
-        whole = np.fft.ifft(weights * np.fft.fft(filter_, n=weights.size))
-    passed = noise.through(whole)[0]
-    if noise.late and passed > 0:
-        measured, dof = through_filter(inside, filter_)
-        # Noise that is not white, as near the edges of the console's filter, is told by the filter itself.
-        if dof >= LEAST_DOF:
-            ratio = measured / passed
-            if 2 * min(fdtrc(dof, noise.dof, ratio), fdtr(dof, noise.dof, ratio)) < _LEVEL:
-                return measured, replace(noise, power=ratio * noise.power, dof=dof)
-    return passed, noise
-
-
-def _integral(
-    rows: ComplexArray, shape: Shape, noise: Noise, *, dwell: float, regions: list[tuple[float, float]], echo: float
-) -> _Reading:
-    return _reading(rows, box_filter(rows.shape[1], dwell, regions, echo=echo), shape, noise)
-
-
-def _reading(rows: ComplexArray, filter_: ComplexArray, shape: Shape, noise: Noise) -> _Reading:
-    filter_ = phased(filter_, rows, shape.values)
-    variance, dof = noise.through(filter_)
-    return _Reading((rows @ filter_.conj()).real, np.full(len(rows), np.sqrt(variance)), dof)
-
-
 def _unlike(
     rows: ComplexArray, shape: Shape, noise: Noise, *, dwell: float, lines: list[tuple[float, float]], echo: float
 ) -> list[tuple[float, float]]:
     """The lines, the one that recovers most first, where their integrals do not recover alike; else none."""
-    read = [_integral(rows, shape, noise, dwell=dwell, regions=[line], echo=echo) for line in lines]
+    read = [integral(rows, shape, noise, dwell=dwell, regions=[line], echo=echo) for line in lines]
     gain = [float(np.var(one.values) / one.stderr[0] ** 2) if one.stderr[0] > 0 else 0.0 for one in read]
     order = sorted(range(len(lines)), key=lambda i: -gain[i])
     first = read[order[0]]
