@@ -13,12 +13,12 @@ import nmrdyn as nd
 from nmrdyn.schema import InputError
 from nmrdyn.simulate.console import CONSOLES, Console
 from nmrdyn.simulate.damage import damage
-from nmrdyn.topspin.digital_filter import group_delay, signal_start
-from nmrdyn.topspin.fid import count_rows, dwell_time, read_fid, read_fids
-from nmrdyn.topspin.lists import find_list, read_list
-from nmrdyn.topspin.parameters import read_parameters
-from nmrdyn.topspin.processed import find_processed, read_processed
-from nmrdyn.topspin.shift import ppm_to_hz
+from nmrdyn.topspin.files.digital_filter import group_delay, signal_start
+from nmrdyn.topspin.files.fid import count_rows, dwell_time, read_fid, read_fids
+from nmrdyn.topspin.files.lists import find_list, read_list
+from nmrdyn.topspin.files.parameters import read_parameters
+from nmrdyn.topspin.files.processed import find_processed, read_processed
+from nmrdyn.topspin.files.shift import ppm_to_hz
 
 
 @pytest.fixture

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 import nmrdyn as nd
-from nmrdyn.topspin.fid import read_fids
+from nmrdyn.topspin.files.fid import read_fids
+from nmrdyn.topspin.files.lists import find_list, read_list
+from nmrdyn.topspin.files.parameters import read_parameters
 from nmrdyn.topspin.intensity.box import echo_top
 from nmrdyn.topspin.intensity.measure import measure
 from nmrdyn.topspin.intensity.noise import measure_noise
 from nmrdyn.topspin.intensity.region import find_regions
 from nmrdyn.topspin.intensity.ringdown import ringdown
-from nmrdyn.topspin.lists import find_list, read_list
-from nmrdyn.topspin.parameters import read_parameters
 
 DWELL = 1e-5
 TIME = np.arange(2048) * DWELL

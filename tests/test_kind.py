@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 
 import nmrdyn as nd
 from nmrdyn.schema import InputError
-from nmrdyn.topspin.conditions import conditions
-from nmrdyn.topspin.kind import KINDS, kind_from_data, kind_of
-from nmrdyn.topspin.nucleus import Nucleus, fits_frequency, nucleus_of
-from nmrdyn.topspin.parameters import read_parameters
-from nmrdyn.topspin.program import parse_program
-from nmrdyn.topspin.sequence import irradiated, measured
+from nmrdyn.topspin.experiment.conditions import conditions
+from nmrdyn.topspin.experiment.kind import KINDS, kind_from_data, kind_of
+from nmrdyn.topspin.experiment.nucleus import Nucleus, fits_frequency, nucleus_of
+from nmrdyn.topspin.experiment.program import parse_program
+from nmrdyn.topspin.experiment.sequence import irradiated, measured
+from nmrdyn.topspin.files.parameters import read_parameters
 from nmrdyn.topspin.sources import expnos_in
 
 END = "\n  go=2 ph31\n  30m mc #0 to 2 F1QF(ivd)\nexit\nph1=0\nph31=0\n"

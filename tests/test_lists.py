@@ -12,8 +12,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import nmrdyn as nd
-from nmrdyn.topspin.lists import find_list, read_list
-from nmrdyn.topspin.parameters import read_parameters
+from nmrdyn.topspin.files.lists import find_list, read_list
+from nmrdyn.topspin.files.parameters import read_parameters
 
 KINDS = ("vd", "vp", "vc")
 POWERS = {"s": 0, "m": -3, "u": -6, "n": -9}

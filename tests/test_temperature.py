@@ -13,8 +13,8 @@ from nmrdyn.formulas import read_formula
 from nmrdyn.schema import InputError
 from nmrdyn.temperatures import given_temperatures, read_temperatures, temperature_formula
 from nmrdyn.thermometers import thermometer
-from nmrdyn.topspin.parameters import read_parameters
-from nmrdyn.topspin.temperature import SOURCES, temperature_of
+from nmrdyn.topspin.experiment.temperature import SOURCES, temperature_of
+from nmrdyn.topspin.files.parameters import read_parameters
 
 
 def expno(folder, *, title=None, acqu=None, audit=None):

@@ -9,8 +9,8 @@ from scipy import stats
 
 import nmrdyn as nd
 from nmrdyn.findings import attached
-from nmrdyn.topspin.fid import read_fids
-from nmrdyn.topspin.parameters import read_parameters
+from nmrdyn.topspin.files.fid import read_fids
+from nmrdyn.topspin.files.parameters import read_parameters
 
 DTYPES = {(0, 0): "<i4", (1, 0): ">i4", (0, 2): "<f8", (1, 2): ">f8"}  # by BYTORDA, DTYPA
 

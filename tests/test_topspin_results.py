@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nmrdyn.topspin.results import topspin_results
+from nmrdyn.topspin.files.results import topspin_results
 
 RECOVERY = "I[t]=I[0]+P*exp(-t/T1)"
 DECAY = "I[t]=P*exp(-t/T2)"

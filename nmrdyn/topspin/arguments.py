@@ -13,7 +13,7 @@ import numpy.typing as npt
 from nmrdyn.columns import ColumnSpec, read_columns
 from nmrdyn.schema import Array, InputError
 from nmrdyn.temperatures import Given, given_temperatures
-from nmrdyn.topspin.temperature import SOURCES
+from nmrdyn.topspin.experiment.temperature import SOURCES
 
 TemperatureLike = str | Path | Sequence[str] | Mapping[str, Any] | Given
 DelaysLike = str | Path | Mapping[str, npt.ArrayLike]

@@ -14,8 +14,8 @@ import xarray as xr
 from nmrdyn.findings import Finding, attach, merged
 from nmrdyn.schema import stamp
 from nmrdyn.topspin.expno import Expno
+from nmrdyn.topspin.files.results import topspin_results
 from nmrdyn.topspin.intensity.measure import Intensities
-from nmrdyn.topspin.results import topspin_results
 
 _SIGNALS = ("signal", "signal_stderr", "box", "box_stderr")
 

@@ -13,18 +13,18 @@ import numpy.typing as npt
 from nmrdyn.findings import Finding
 from nmrdyn.schema import RECOVERY_KINDS, Array, InputError
 from nmrdyn.temperatures import Given
-from nmrdyn.topspin.conditions import Conditions, conditions
-from nmrdyn.topspin.fid import Fids, count_rows, read_fids
+from nmrdyn.topspin.experiment.conditions import Conditions, conditions
+from nmrdyn.topspin.experiment.kind import kind_from_data, kind_of
+from nmrdyn.topspin.experiment.nucleus import Nucleus, nucleus_of
+from nmrdyn.topspin.experiment.temperature import SOURCES, Temperature, temperature_of
+from nmrdyn.topspin.files.fid import Fids, count_rows, read_fids
+from nmrdyn.topspin.files.lists import find_list, read_list
+from nmrdyn.topspin.files.parameters import number, read_parameters
+from nmrdyn.topspin.files.processed import find_processed, read_processed
+from nmrdyn.topspin.files.shift import ppm_to_hz
 from nmrdyn.topspin.intensity.measure import Intensities, measure
-from nmrdyn.topspin.kind import kind_from_data, kind_of
-from nmrdyn.topspin.lists import find_list, read_list
-from nmrdyn.topspin.nucleus import Nucleus, nucleus_of
-from nmrdyn.topspin.parameters import number, read_parameters
-from nmrdyn.topspin.processed import find_processed, read_processed
 from nmrdyn.topspin.regions import Region
-from nmrdyn.topspin.shift import ppm_to_hz
 from nmrdyn.topspin.sources import Located
-from nmrdyn.topspin.temperature import SOURCES, Temperature, temperature_of
 
 # Which list a kind of experiment steps through, where it is not the delays.
 _LISTS = {"t1rho": ("vp", "vd"), "t2": ("vd", "vc"), "diffusion": ()}

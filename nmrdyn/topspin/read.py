@@ -13,9 +13,9 @@ from nmrdyn.isotopes import Isotope
 from nmrdyn.schema import RECOVERY_KINDS, InputError
 from nmrdyn.topspin.arguments import DelaysLike, TemperatureLike, delays_said, temperatures_said
 from nmrdyn.topspin.assemble import assemble
+from nmrdyn.topspin.experiment.nucleus import fits_frequency
 from nmrdyn.topspin.expno import Expno, Reading, load
 from nmrdyn.topspin.intensity.measure import METHODS
-from nmrdyn.topspin.nucleus import fits_frequency
 from nmrdyn.topspin.regions import RegionLike, regions_of
 from nmrdyn.topspin.series import join_series
 from nmrdyn.topspin.sources import expnos_in

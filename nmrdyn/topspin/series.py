@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from nmrdyn.schema import RECOVERY_KINDS, InputError
+from nmrdyn.topspin.experiment.kind import kind_of
 from nmrdyn.topspin.expno import Expno, Reading, measure_sites
-from nmrdyn.topspin.fid import Fids, read_fid
-from nmrdyn.topspin.kind import kind_of
+from nmrdyn.topspin.files.fid import Fids, read_fid
 
 _LEAST = 4  # fewer delays tell no T1 with free amplitude and depth
 _SAME_TEMPERATURE = 1.0  # K

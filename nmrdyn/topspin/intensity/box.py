@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from nmrdyn.schema import Array
-from nmrdyn.topspin.digital_filter import ComplexArray
+from nmrdyn.topspin.files.digital_filter import ComplexArray
 
 _SIGNIFICANT = 3.0  # standard errors
 _END = 0.2  # share of a region, at either end, that is taken for its baseline

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.special import fdtri
 
 from nmrdyn.schema import Array
-from nmrdyn.topspin.digital_filter import ComplexArray
+from nmrdyn.topspin.files.digital_filter import ComplexArray
 from nmrdyn.topspin.intensity.noise import Noise
 from nmrdyn.topspin.intensity.shape import Shape
 

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.special import chdtri
 
 from nmrdyn.schema import Array, InputError
-from nmrdyn.topspin.digital_filter import ComplexArray
+from nmrdyn.topspin.files.digital_filter import ComplexArray
 from nmrdyn.topspin.intensity.box import box_over_baseline, echo_top
 from nmrdyn.topspin.intensity.drift import changes, followed, moved
 from nmrdyn.topspin.intensity.noise import Noise, measure_noise

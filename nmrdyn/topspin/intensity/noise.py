@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nmrdyn.schema import Array
-from nmrdyn.topspin.digital_filter import ComplexArray
+from nmrdyn.topspin.files.digital_filter import ComplexArray
 
 LEAST_DOF = 40
 _EDGE = 0.05  # share of the spectrum at either end, where the console's filter cuts the noise

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.special import fdtr, fdtrc
 
 from nmrdyn.schema import Array
-from nmrdyn.topspin.digital_filter import ComplexArray
+from nmrdyn.topspin.files.digital_filter import ComplexArray
 from nmrdyn.topspin.intensity.box import box_filter, phased
 from nmrdyn.topspin.intensity.noise import LEAST_DOF, Noise, through_filter
 from nmrdyn.topspin.intensity.shape import Shape

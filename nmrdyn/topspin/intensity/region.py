@@ -7,7 +7,7 @@ import numpy.typing as npt
 from scipy.special import chdtri
 
 from nmrdyn.schema import Array, InputError
-from nmrdyn.topspin.digital_filter import ComplexArray
+from nmrdyn.topspin.files.digital_filter import ComplexArray
 from nmrdyn.topspin.intensity.noise import Noise, measure_noise
 from nmrdyn.topspin.intensity.shape import signal_length
 

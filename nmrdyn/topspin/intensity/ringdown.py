@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from nmrdyn.schema import Array
-from nmrdyn.topspin.digital_filter import ComplexArray
+from nmrdyn.topspin.files.digital_filter import ComplexArray
 from nmrdyn.topspin.intensity.noise import Noise
 from nmrdyn.topspin.intensity.shape import shared_shape, signal_length
 

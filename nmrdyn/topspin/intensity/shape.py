@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nmrdyn.schema import Array, InputError
-from nmrdyn.topspin.digital_filter import ComplexArray
+from nmrdyn.topspin.files.digital_filter import ComplexArray
 from nmrdyn.topspin.intensity.noise import Noise
 
 _LEAST_POINTS = 8

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nmrdyn.schema import InputError
-from nmrdyn.topspin.parameters import number
+from nmrdyn.topspin.files.parameters import number
 
 ComplexArray = npt.NDArray[np.complex128]
 

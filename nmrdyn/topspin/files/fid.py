@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from nmrdyn.schema import Array, InputError
-from nmrdyn.topspin.digital_filter import ComplexArray, without_build_up
-from nmrdyn.topspin.parameters import number, read_parameters
+from nmrdyn.topspin.files.digital_filter import ComplexArray, without_build_up
+from nmrdyn.topspin.files.parameters import number, read_parameters
 
 _BLOCK = 1024  # bytes; a row of a ser begins at a multiple of this (TopSpin's Acquisition Reference, NBL)
 _LARGEST = 2_000_000_000  # bytes; a sparse file can claim any size

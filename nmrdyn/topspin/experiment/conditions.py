@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from nmrdyn.topspin.program import Program, options, parse_program, program_text
-from nmrdyn.topspin.sequence import irradiated
+from nmrdyn.topspin.experiment.program import Program, options, parse_program, program_text
+from nmrdyn.topspin.experiment.sequence import irradiated
 
 _SLOWEST, _FASTEST = 100.0, 200e3  # Hz
 _UNSET = 4200.0  # Hz; MASR of three consoles on which nobody set it, two of them with probes that cannot spin so

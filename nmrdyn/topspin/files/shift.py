@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from nmrdyn.schema import InputError
-from nmrdyn.topspin.parameters import number
+from nmrdyn.topspin.files.parameters import number
 
 
 def ppm_to_hz(ppm: float, acqus: dict[str, Any], *, procs: dict[str, Any], where: Path) -> float:

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from nmrdyn.schema import Array, InputError
-from nmrdyn.topspin.digital_filter import LONGEST_DELAY, ComplexArray, group_delay
-from nmrdyn.topspin.fid import Fids, check_counts, dwell_time, file_size, number_type, row_list, scale
-from nmrdyn.topspin.parameters import number, read_parameters
-from nmrdyn.topspin.shift import ppm_to_hz
+from nmrdyn.topspin.files.digital_filter import LONGEST_DELAY, ComplexArray, group_delay
+from nmrdyn.topspin.files.fid import Fids, check_counts, dwell_time, file_size, number_type, row_list, scale
+from nmrdyn.topspin.files.parameters import number, read_parameters
+from nmrdyn.topspin.files.shift import ppm_to_hz
 
 _LEAST = 0.05  # of the largest weight; points that the window function made smaller hold little but rounding
 _WINDOWS = {0: "no", 1: "em", 2: "gm", 3: "sine", 4: "qsine"}

@@ -13,7 +13,7 @@ from typing import Any
 
 from nmrdyn.schema import ZERO_CELSIUS, InputError
 from nmrdyn.temperatures import Given, TemperatureFormula
-from nmrdyn.topspin.parameters import read_parameters
+from nmrdyn.topspin.files.parameters import read_parameters
 
 SOURCES = ("te", "vt", "title", "audit")  # in the order of trust unless the user has another
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from nmrdyn.topspin.program import Program, Step
+from nmrdyn.topspin.experiment.program import Program, Step
 
 _SHORT = (
     10e-6  # s; it stands between the pulses of a composite pulse or switches a power, and is no delay to measure with
@@ -37,7 +37,7 @@ def measured(program: Program) -> Measured:
 
     Examples
     --------
-    >>> from nmrdyn.topspin.program import parse_program
+    >>> from nmrdyn.topspin.experiment.program import parse_program
     >>> measured(parse_program("1 ze\\n2 d1\\n p1 ph1\\n vd\\n p2 ph2\\n vd\\n go=2 ph31\\nexit")).kind
     't2'
     """

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from nmrdyn.schema import RECOVERY_KINDS, Array, InputError
-from nmrdyn.topspin.lists import find_list
-from nmrdyn.topspin.program import Program, options, parse_program, program_text
-from nmrdyn.topspin.sequence import measured
+from nmrdyn.topspin.experiment.program import Program, options, parse_program, program_text
+from nmrdyn.topspin.experiment.sequence import measured
+from nmrdyn.topspin.files.lists import find_list
 
 KINDS = (*RECOVERY_KINDS, "t2", "t1rho", "stimulated_echo", "diffusion", "other", "unknown")
 
