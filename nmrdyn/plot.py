@@ -73,7 +73,7 @@ def _one_recovery(top: Axes, bottom: Axes, recovery: xr.Dataset, relaxation: xr.
     kelvin = recovery["temperature"].item()
     where = f"{kelvin - ZERO_CELSIUS:.1f} °C" if np.isfinite(kelvin) else "T unknown"
     used, planned = int(np.isfinite(recovery["signal"]).sum()), int(recovery["rows_planned"])
-    partial = f" · {used} of {planned} rows" if used < planned else ""
+    partial = f" · {used}/{planned} rows" if used < planned else ""
     top.set_title(f"{recovery['experiment'].item()} · {where}{partial}", pad=3)
     top.tick_params(labelbottom=False)
     if np.isnan(relaxation["t1"].item()):

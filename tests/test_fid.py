@@ -130,7 +130,7 @@ def test_size_that_fits_two_row_lengths_needs_the_planned_rows(tmp_path):
         ("cut:6", 6, [], ["ser holds 6 complete rows of 16 planned"]),
         ("torn:9", 9, [], ["ser holds 9 complete rows of 16 planned and part of one more, which was dropped"]),
         ("zeros:6", 16, range(10, 16), ["rows 11-16 of ser hold only zeros"]),
-        ("hole:5", 16, [4], ["rows 5 of ser hold only zeros"]),
+        ("hole:5", 16, [4], ["row 5 of ser holds only zeros"]),
         ("longer:2", 16, [], []),
         ("shorter:2", 16, [], []),
         ("units", 16, [], []),

@@ -215,10 +215,14 @@ def check_counts(counts: Array, *, path: Path) -> None:
         raise InputError(f"{path}: needed finite counts, found others; is the type of the numbers in acqus right?")
 
 
-def row_list(rows: npt.NDArray[np.intp]) -> str:
-    """Row numbers from 0 as a reader counts them: "5, 12-15"."""
-    runs = np.split(rows + 1, np.flatnonzero(np.diff(rows) > 1) + 1)
-    return ", ".join(f"{run[0]}-{run[-1]}" if run.size > 1 else f"{run[0]}" for run in runs)
+def zero_rows(empty: npt.NDArray[np.bool_], *, file: str) -> list[str]:
+    """A note on the rows of a file that hold only zeros, counted from 1; none where there are none."""
+    rows = np.flatnonzero(empty) + 1
+    if not rows.size:
+        return []
+    runs = np.split(rows, np.flatnonzero(np.diff(rows) > 1) + 1)
+    named = ", ".join(f"{run[0]}-{run[-1]}" if run.size > 1 else f"{run[0]}" for run in runs)
+    return [f"row {named} of {file} holds only zeros" if rows.size == 1 else f"rows {named} of {file} hold only zeros"]
 
 
 def _rows_planned(acqu2s: dict[str, Any], *, where: Path) -> int:
@@ -290,6 +294,4 @@ def _what_was_recorded(layout: _Layout, empty: npt.NDArray[np.bool_], planned: i
     elif torn or layout.recorded < planned:
         of = f" of {planned} planned" if planned else ""
         notes.append(f"ser holds {layout.recorded} complete rows{of}{torn}")
-    if empty.any():
-        notes.append(f"rows {row_list(np.flatnonzero(empty))} of ser hold only zeros")
-    return notes
+    return notes + zero_rows(empty, file="ser")

@@ -10,7 +10,7 @@ import numpy as np
 
 from nmrdyn.schema import Array, InputError
 from nmrdyn.topspin.files.digital_filter import LONGEST_DELAY, ComplexArray, group_delay
-from nmrdyn.topspin.files.fid import Fids, check_counts, dwell_time, file_size, number_type, row_list, scale
+from nmrdyn.topspin.files.fid import Fids, check_counts, dwell_time, file_size, number_type, scale, zero_rows
 from nmrdyn.topspin.files.parameters import number, read_parameters
 from nmrdyn.topspin.files.shift import ppm_to_hz
 
@@ -89,8 +89,7 @@ def read_processed(pdata: Path, acqus: dict[str, Any]) -> Fids:
     recorded, planned, said = _rows_processed(proc2s, expno, matrix, where=pdata / "proc2s")
     rows, empty = _fids(pdata, procs, matrix, kept, recorded)
     rows /= weight[kept]
-    if empty.any():
-        said.append(f"rows {row_list(np.flatnonzero(empty))} of 2rr hold only zeros")
+    said += zero_rows(empty, file="2rr")
     centre = 0.0
     if part < 1:
         left = number(procs, "OFFSET", where=where)
