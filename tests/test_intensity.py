@@ -210,7 +210,7 @@ def test_several_lines_are_told_where_nothing_is_said():
     note = next(note for note in found.notes if "do not recover alike" in note)
     regions = find_regions(two_lines(10e3, 100, 1), DWELL)
     assert len(regions) == 2
-    assert all(f"({low:.0f}, {high:.0f})" in note for low, high in regions)
+    assert all(f"{low:.0f}:{high:.0f} Hz" in note for low, high in regions)
     assert regions[0][0] < 0 < regions[0][1] < regions[1][0] < 10e3 < regions[1][1]
 
 

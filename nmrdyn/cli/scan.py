@@ -38,6 +38,9 @@ def _scan(options: argparse.Namespace) -> None:
             "evidence": [entry["evidence"][0] if entry["evidence"] else "" for entry in entries],
         }
     )
+    places: dict[str, list[str]] = {}
     for entry in entries:
         for text in [*filter(None, [entry["irradiated"]]), *entry["warnings"]]:
-            print(f"{entry['experiment']}: {text}")
+            places.setdefault(text, []).append(entry["experiment"])
+    for text, names in places.items():
+        print(f"{', '.join(names)}: {text}")

@@ -10,6 +10,7 @@ from scipy.special import fdtri
 from nmrdyn.schema import Array
 from nmrdyn.topspin.files.digital_filter import ComplexArray
 from nmrdyn.topspin.intensity.noise import Noise
+from nmrdyn.topspin.intensity.region import listed
 from nmrdyn.topspin.intensity.shape import Shape
 
 _LEVEL = 1e-3  # how often rows of one shape are taken for rows that change
@@ -73,10 +74,9 @@ def changes(rows: ComplexArray, delay: Array, *, shape: Shape, noise: Noise, dwe
 
 def followed(change: Change, regions: list[tuple[float, float]]) -> str:
     """The sentence for a line that is read by its integral because it changes."""
-    where = " and ".join(f"({low:.0f}, {high:.0f})" for low, high in regions[:6])
     return (
-        f"the line changes from row to row{moved(change)}: read by its integral over {where} Hz, which follows it, "
-        "and not by the shared shape"
+        f"the line changes from row to row{moved(change)}: read by its integral over {listed(regions)}, which follows "
+        "it, and not by the shared shape"
     )
 
 
@@ -84,10 +84,14 @@ def moved(change: Change) -> str:
     """By how much a line drifts and broadens, in brackets, or "" where neither is told from noise."""
     said = []
     if change.drift > _TOLD * change.drift_error:
-        said.append(f"moves by {change.drift:.3g} Hz")
+        said.append(f"moves by {_frequency(change.drift)}")
     if change.broadening > _TOLD * change.broadening_error:
-        said.append(f"broadens by {change.broadening:.3g} Hz")
+        said.append(f"broadens by {_frequency(change.broadening)}")
     return f" (it {' and '.join(said)})" if said else ""
+
+
+def _frequency(hertz: float) -> str:
+    return f"{hertz / 1e3:.3g} kHz" if hertz >= 1e3 else f"{hertz:.3g} Hz"
 
 
 def _orthogonal(vector: ComplexArray, basis: list[ComplexArray]) -> ComplexArray:

@@ -13,7 +13,7 @@ from nmrdyn.topspin.intensity.box import box_over_baseline, echo_top
 from nmrdyn.topspin.intensity.drift import changes, followed, moved
 from nmrdyn.topspin.intensity.noise import Noise, measure_noise
 from nmrdyn.topspin.intensity.reading import Reading, integral, passed_by, read_by
-from nmrdyn.topspin.intensity.region import regions_of, settling, tails, through_window, window
+from nmrdyn.topspin.intensity.region import listed, regions_of, settling, tails, through_window, window
 from nmrdyn.topspin.intensity.ringdown import ringdown
 from nmrdyn.topspin.intensity.shape import Shape, carried, noise_edge, shared_shape, signal_length
 
@@ -259,10 +259,9 @@ def _one_of_several(
     above = min([one[0] for one in lines[1:] if one[0] >= high], default=0.5 / dwell)
     region = (max(low - room, (low + below) / 2), min(high + room, (high + above) / 2))
     found = _measure(rows, delay, noise, dwell=dwell, region=region, line=lines[0], method=method, echo=echo)
-    said = ", ".join(f"({one[0]:.0f}, {one[1]:.0f})" for one in lines[:6])
     note = (
-        f"lines do not recover alike, or move: {said} Hz from the carrier; read ({region[0]:.0f}, {region[1]:.0f}) Hz, "
-        "where most recovers; choose another with region="
+        f"lines do not recover alike, or move: {listed(lines)} from the carrier; read {listed([region])}, where most "
+        "recovers; choose another with region="
     )
     return replace(found, notes=(note, *found.notes))
 

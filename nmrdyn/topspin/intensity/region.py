@@ -16,6 +16,7 @@ _FALSE = 1e-3  # how often noise alone makes a line
 _MOST = 128  # lines and shoulders that are looked at, strongest first
 _VALLEY = 0.1  # power of a valley over that of the lower of two peaks, below which they are two lines
 _FOOT = 0.01  # power of the foot of a line over that of its peak
+_INSIDE = 0.95  # of the spectrum, which the console's filter passes whole
 _FAINT = 1e-3  # power of the faintest line over that of the strongest: the side lobes of a line are below
 
 
@@ -104,7 +105,19 @@ def regions_of(rows: ComplexArray, dwell: float, noise: Noise) -> list[tuple[flo
     step = 0.5 / (size * dwell)
     floor = level * float(chdtri(2 * n_rows, _FALSE / size)) / (2 * n_rows)
     floor = max(floor, _FAINT * float(power.max()))
-    return [(float(frequency[low] - step), float(frequency[high] + step)) for low, high in _lines(power, floor)]
+    edge = 0.5 / dwell
+    found = [
+        (max(float(frequency[low] - step), -edge), min(float(frequency[high] + step), edge))
+        for low, high in _lines(power, floor)
+    ]
+    # Where the console's filter ends, what is left of a fast beginning looks like a line.
+    inside = [(low, high) for low, high in found if high > -_INSIDE * edge and low < _INSIDE * edge]
+    return inside or found
+
+
+def listed(regions: list[tuple[float, float]]) -> str:
+    """Regions as they may be typed, up to six."""
+    return " and ".join(f"{low:.0f}:{high:.0f} Hz" for low, high in regions[:6])
 
 
 def _lines(power: Array, floor: float) -> list[tuple[int, int]]:
