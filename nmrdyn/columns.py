@@ -155,13 +155,13 @@ def read_columns(path: str | Path, wanted: Mapping[str, ColumnSpec], *, what: st
 
 def _text(file: Path, what: str) -> str:
     try:
-        if not file.is_file():
-            raise InputError(f"{file}: needed {what}, found no such file; give the path of a CSV")
-        with file.open("rb") as stream:
-            data = stream.read(_LARGEST + 1)
+        found = file.is_file()
+        data = file.read_bytes() if found and file.stat().st_size <= _LARGEST else b""
     except (OSError, ValueError) as error:  # ValueError: a name no file can have
         raise InputError(f"{file}: needed {what} that can be read, found {error}; check its permissions") from error
-    if len(data) > _LARGEST:
+    if not found:
+        raise InputError(f"{file}: needed {what}, found no such file; give the path of a CSV")
+    if file.stat().st_size > _LARGEST:
         raise InputError(f"{file}: needed {what} of at most {_LARGEST / 1e6:g} MB, found more; is this the table?")
     try:
         return data.decode("utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig")

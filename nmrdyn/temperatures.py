@@ -276,7 +276,9 @@ def _row(table: Table, row: int) -> tuple[str, tuple[float, float]]:
             name, reference_temperature=_reference(table.remarks.get(name, ""), name)
         ).temperature(value, stderr)
     except InputError as problem:
-        raise InputError(f"{table.where(row)}: {problem}") from None
+        # The argument that a Python caller could give is none of a table's.
+        text = str(problem).removesuffix("; say extrapolate=True to go beyond its calibration")
+        raise InputError(f"{table.where(row)}: {text}; leave the cell empty") from None
     return name, (float(kelvin), float(error))
 
 

@@ -50,7 +50,7 @@ def test_t1_is_right_and_the_rows_are_said(truth, tmp_path, console, how):
 def test_rows_without_a_delay_are_an_error_with_both_counts(truth, tmp_path, console, capsys):
     expno = nd.simulate_folder(truth, tmp_path / "na", seed=1, console=console) / "1"
     nd.damage(expno, "shorter:3")
-    with pytest.raises(nd.InputError, match=r"found 13 delays .* and 16 rows"):
+    with pytest.raises(nd.InputError, match=r"found 13 delays and 16 rows"):
         nd.read_topspin(expno)
     assert main(["t1", str(expno)]) == 2
     assert "found 13 delays" in capsys.readouterr().err
@@ -115,7 +115,7 @@ def test_the_variants_of_a_real_saturation_recovery(topspin, tmp_path, variant):
     change, rows = VARIANTS[variant]
     change(expno)
     if rows == 0:
-        with pytest.raises(nd.InputError, match=r"found 12 delays .* and 15 rows"):
+        with pytest.raises(nd.InputError, match=r"found 12 delays and 15 rows"):
             nd.read_topspin(expno)
         return
     recovery = nd.read_topspin(expno)

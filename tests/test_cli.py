@@ -153,7 +153,7 @@ def test_t1_lists_every_recovery_failed_ones_too(folder, capsys):
     assert main(["t1", str(folder / "23Na")]) == 0
     lines = capsys.readouterr().out.splitlines()
     head, *rows = lines[:4]
-    assert head.split() == ["expno", "T/K", "model", "T1/s", "beta", "depth", "chi2_red", "rows", "remarks"]
+    assert head.split() == ["expno", "T/K", "from", "model", "T1/s", "beta", "depth", "chi2_red", "rows", "remarks"]
     assert [row.split()[0] for row in rows] == ["1", "2", "3"]
     assert "ser" in rows[1]
     # Below the table stands what a referee would remark on, but for what the table says already.

@@ -1,3 +1,4 @@
+import contextlib
 import re
 import tracemalloc
 from dataclasses import replace
@@ -739,3 +740,27 @@ def test_real_rows_are_counted_and_begin_with_the_signal(topspin, name, rows, po
     amplitude = np.sqrt(np.mean(np.abs(fids.rows) ** 2, axis=0))
     assert np.argmax(amplitude[:30] > 0.4 * amplitude[:30].max()) <= 3
     assert count_rows(topspin / name, read_parameters(topspin / name / "acqus")) == rows
+
+
+# nmrglue's own parser does not come to an end on these.
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("##$TD= 1024\n##$PULPROG= <sat", "needed the end of PULPROG"),
+        ("##$D= (0..99999999)\n1 2 3\n##END=\n", "needed 100000000 values of D, found 3"),
+    ],
+)
+def test_a_parameter_file_that_was_cut_is_one_error(tmp_path, text, said):
+    (tmp_path / "acqus").write_text(text, encoding="utf-8")
+    with pytest.raises(nd.InputError, match=said):
+        read_parameters(tmp_path / "acqus")
+
+
+@given(data=st.binary(max_size=400), at=st.floats(0, 1, exclude_max=True))
+def test_a_damaged_parameter_file_gives_parameters_or_one_error(tmp_path_factory, data, at):
+    path = tmp_path_factory.getbasetemp() / "damaged"
+    whole = b"##TITLE= x\n##$D= (0..3)\n0 1 2 3\n##$NUC1= <11B>\n##$TD= 1024\n$$ note\n##$TE= 300.5\n##END=\n"
+    cut = int(at * len(whole))
+    path.write_bytes(whole[:cut] + data + whole[cut:])
+    with contextlib.suppress(nd.InputError):
+        assert all(isinstance(value, int | float | str | list) for value in read_parameters(path).values())

@@ -98,7 +98,7 @@ def test_single_expnos_that_differ_in_more_than_a_delay_are_no_series(truth, tmp
 
 def test_delays_that_do_not_fit_are_refused(truth, tmp_path):
     series = nd.simulate_folder(truth, tmp_path / "1d", seed=1, arrayed=True)
-    with pytest.raises(nd.InputError, match="needed one delay for each of 16 one-dimensional expnos, found 1"):
+    with pytest.raises(nd.InputError, match=r"delays: needed those of 4 or more one-dimensional expnos .*, found 101"):
         nd.read_topspin(series, delays={"101": 0.1})
     with pytest.raises(nd.InputError, match=r"delays: needed experiments among 101, .*, found 99"):
         nd.read_topspin(series, delays={"99": 0.1})
@@ -111,5 +111,72 @@ def test_delays_of_the_rows_of_an_arrayed_expno_can_be_told(truth, tmp_path):
     (folder / "1" / "vdlist").unlink()
     recovery = nd.read_topspin(folder, delays={"1": truth.delay[0]})
     np.testing.assert_array_equal(recovery.delay.values[0], truth.delay[0])
-    with pytest.raises(nd.InputError, match="found 4 delays in vdlist and 16 rows in ser; give those"):
+    with pytest.raises(nd.InputError, match="found 4 delays and 16 rows; give those"):
         nd.read_topspin(folder, delays={"1": truth.delay[0][:4]})
+
+
+def test_two_samples_one_after_the_other_are_two_series(truth, tmp_path):
+    first = nd.simulate_folder(truth, tmp_path / "1d", seed=1, arrayed=True)
+    other = replace(truth, cq=2 * truth.cq, delays=truth.delay[0])
+    second = nd.simulate_folder(other, tmp_path / "other", seed=2, arrayed=True)
+    for expno in second.iterdir():
+        expno.rename(first / str(int(expno.name) + 30))
+    recovery = nd.read_topspin(first)
+    assert list(recovery.experiment.values) == ["101-116", "131-146"]
+    fitted = nd.fit_recovery(recovery, "single")
+    assert np.all(np.abs(fitted.t1 - [truth.t1[0], other.t1[0]]) < 4 * fitted.t1_stderr)
+
+
+def test_a_temperature_that_wanders_keeps_a_series_together(truth, tmp_path):
+    series = nd.simulate_folder(truth, tmp_path / "1d", seed=1, arrayed=True)
+    for i in range(16):
+        set_in(series / str(101 + i), "TE", 333.15 + 0.3 * i)
+    recovery = nd.read_topspin(series)
+    assert (recovery.rows_recorded.item(), recovery.rows_planned.item()) == (16, 16)
+    assert recovery.temperature.item() == pytest.approx(333.15 + 0.3 * 7.5)
+    assert "wanders by 4.5 K" in str(attached(recovery))
+
+
+def test_a_member_that_cannot_be_read_is_a_row_that_was_not_recorded(truth, tmp_path):
+    series = nd.simulate_folder(truth, tmp_path / "1d", seed=1, arrayed=True)
+    (series / "104" / "fid").write_bytes((series / "104" / "fid").read_bytes()[:1000])
+    (series / "107" / "fid").unlink()
+    recovery = nd.read_topspin(series)
+    assert (recovery.rows_recorded.item(), recovery.rows_planned.item()) == (14, 16)
+    np.testing.assert_array_equal(recovery.row.values[0], [*range(1, 4), 5, 6, *range(8, 17)])
+    assert any("14 of 16 rows used" in finding.text for finding in attached(recovery))
+    fitted = nd.fit_recovery(recovery, "single")
+    assert abs(fitted.t1.item() - truth.t1[0]) < 4 * fitted.t1_stderr.item()
+
+
+@pytest.mark.parametrize(("key", "value"), [("NS", 32), ("GRPDLY", 60.5)])
+def test_what_looks_like_a_member_and_is_none_is_told(truth, tmp_path, key, value):
+    series = nd.simulate_folder(truth, tmp_path / "1d", seed=1, arrayed=True)
+    set_in(series / "105", key, value)
+    recovery = nd.read_topspin(series)
+    assert recovery.rows_planned.item() == 15
+    assert f"105 has the same pulse program and is not read with it: {key} differs" in str(attached(recovery))
+
+
+def test_delays_told_join_expnos_of_different_folders(truth, tmp_path):
+    series = nd.simulate_folder(truth, tmp_path / "1d", seed=1, arrayed=True)
+    apart = tmp_path / "apart"
+    for i in range(16):
+        (apart / f"sat{i:02d}").mkdir(parents=True)
+        (series / str(101 + i)).rename(apart / f"sat{i:02d}" / "1")
+    recovery = nd.read_topspin(apart, delays={f"sat{i:02d}/1": delay for i, delay in enumerate(truth.delay[0])})
+    assert list(recovery.experiment.values) == ["sat00/1-sat15/1"]
+    fitted = nd.fit_recovery(recovery, "single")
+    assert abs(fitted.t1.item() - truth.t1[0]) < 4 * fitted.t1_stderr.item()
+
+
+def test_what_has_to_be_said_is_said_by_the_error(truth, tmp_path):
+    series = nd.simulate_folder(truth, tmp_path / "1d", seed=1, arrayed=True)
+    for i, expno in enumerate(sorted(series.iterdir())):
+        path = expno / "acqus"
+        listed = path.read_text(encoding="utf-8").replace("##$D= (0..63)\n0 0 ", f"##$D= (0..63)\n0 {i + 1} ")
+        path.write_text(listed, encoding="utf-8")
+    with pytest.raises(nd.InputError, match="differ in D1 and D7; say which of them was stepped through"):
+        nd.read_topspin(series)
+    told = nd.fit_recovery(nd.read_topspin(series, delays="D7"), "single")
+    assert abs(told.t1.item() - truth.t1[0]) < 4 * told.t1_stderr.item()

@@ -243,7 +243,7 @@ def with_not_a_number_in_ser(expno):
         (with_empty_ser, "needed rows of 4096 bytes, found 0 bytes"),
         (with_zero_ser, "only zeros"),
         (without_vdlist, "needed a delay list vdlist, found none"),
-        (with_short_vdlist, "found 2 delays in vdlist and 16 rows in ser"),
+        (with_short_vdlist, "found 2 delays and 16 rows"),
         (with_other_text_as_vdlist, "found 'seconds'"),
         (without_frequency, "needed the parameter SFO1, found none"),
         (without_points, "needed the parameter TD, found none"),

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from nmrdyn.cli import demo, run, scan, t1, tau
+from nmrdyn.cli.show import printable
 
 _COMMANDS = (scan, t1, tau, run, demo)
 
@@ -20,10 +21,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options.command(options)
     except InputError as error:
-        print(f"nmrdyn: {error}", file=sys.stderr)
+        print(printable(f"nmrdyn: {error}"), file=sys.stderr)
         return 2
     except OSError as error:
-        print(f"nmrdyn: {error.filename or ''}: {error.strerror or error}", file=sys.stderr)
+        print(printable(f"nmrdyn: {error.filename or ''}: {error.strerror or error}"), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("nmrdyn: interrupted; nothing was written", file=sys.stderr)

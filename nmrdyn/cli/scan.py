@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from nmrdyn.cli.reading import add_folder, temperature_said
-from nmrdyn.cli.show import print_json, print_table, shown
+from nmrdyn.cli.show import print_json, print_table, printable, shown
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -43,4 +43,4 @@ def _scan(options: argparse.Namespace) -> None:
         for text in [*filter(None, [entry["irradiated"]]), *entry["warnings"]]:
             places.setdefault(text, []).append(entry["experiment"])
     for text, names in places.items():
-        print(f"{', '.join(names)}: {text}")
+        print(printable(f"{', '.join(names)}: {text}"))

@@ -8,7 +8,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from nmrdyn.cli.reading import add_folder, add_reading, reading_said
-from nmrdyn.cli.show import print_json, print_table, shown, with_error
+from nmrdyn.cli.show import print_json, print_table, printable, shown, with_error
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -46,6 +46,7 @@ def _t1(options: argparse.Namespace) -> None:
         {
             "expno": [entry["experiment"] for entry in entries],
             "T/K": [shown(entry["temperature_K"], ".1f", "unknown") for entry in entries],
+            "from": [entry["temperature_source"] for entry in entries],
             "model": [entry["model"] for entry in entries],
             "T1/s": [with_error(entry["t1_s"], entry["t1_stderr_s"]) for entry in entries],
             "beta": [shown(entry["beta"], ".3f") for entry in entries],
@@ -60,9 +61,9 @@ def _t1(options: argparse.Namespace) -> None:
         }
     )
     for finding in findings:
-        print(f"{finding.where}: {finding.text} [{finding.code}]")
+        print(printable(f"{finding.where}: {finding.text} [{finding.code}]"))
     for name, why in json.loads(recovery.attrs["left_out"]).items():
-        print(f"{name}: left out: {why}")
+        print(printable(f"{name}: left out: {why}"))
 
 
 def _entries(recovery: xr.Dataset, relaxation: xr.Dataset, findings: list[Finding]) -> list[dict[str, Any]]:

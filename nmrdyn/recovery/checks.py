@@ -153,7 +153,7 @@ def _of_dips(relaxation: xr.Dataset, recovery: xr.Dataset) -> Iterator[Finding]:
     depth = np.zeros(recovery.sizes["experiment"])
     for i in range(depth.size):
         used = np.isfinite(recovery["signal"].values[i])
-        if relaxation["model"].values[i] == "populations" or used.sum() < 3:
+        if relaxation["model"].values[i] == "populations" or used.sum() < 3 or np.isnan(relaxation["t1"].values[i]):
             continue
         order = np.argsort(recovery["delay"].values[i][used], kind="stable")
         signal = recovery["signal"].values[i][used][order]

@@ -20,6 +20,7 @@ _REACH = 30.0
 # An exponential this many times shorter than the first delay has left nothing to see.
 _UNSEEN = 3.0
 # Two searched regions whose chi-square differs by less than this times its residual variance fit alike (95 %).
+_CHANCE = 0.01  # how often noise alone passes for a recovery
 _ALIKE = 3.84
 
 
@@ -87,6 +88,9 @@ def fit_trace(trace: xr.Dataset, model: RecoveryModel) -> TraceFit | FailedFit:
     chi2 = projection.chi2(best)
     dof = delay.size - n_parameters
     variance, error_dof, scaled, reason = _error_scale(chi2, dof, noise_dof if measured else 0.0)
+    gained = (_constant_chi2(signal, weight) - chi2) / (n_parameters - 1) / variance
+    if f_distribution.sf(gained, n_parameters - 1, error_dof) > _CHANCE:
+        return FailedFit("the signal changes with the delay by no more than its noise: nothing is seen to recover")
     mean, covariance = moments(projection, best, (lower, upper), variance)
     natural = _natural(best)
     t1 = model.t1(*_natural(mean))
@@ -167,9 +171,17 @@ def _undetermined(model: RecoveryModel, best: Array, bounds: tuple[Array, Array]
 def _unseen(model: RecoveryModel, best: Array, first: float) -> str:
     """Why an exponential was not seen, or "": over before the first delay, it imitates any depth and any T1."""
     times, _ = model.components(*_natural(best))
+    if not times.size and model.fixed is None and model.name in ("single", "stretched"):
+        times = np.array([model.t1(*_natural(best))])
     if times.size and times[-1] < first / _UNSEEN:
         return f"an exponential of {times[-1]:.2g} s is over before the first delay: the delays do not determine it"
     return ""
+
+
+def _constant_chi2(signal: Array, weight: Array) -> float:
+    """Chi-square of the best constant."""
+    mean = np.sum(weight**2 * signal) / np.sum(weight**2)
+    return float(np.sum((weight * (signal - mean)) ** 2))
 
 
 def _error_scale(chi2: float, dof: int, noise_dof: float) -> tuple[float, float, bool, str]:

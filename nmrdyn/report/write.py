@@ -71,8 +71,12 @@ def require_writable(folder: Path) -> None:
     Raises
     ------
     InputError
-        Where the folder, or the nearest one above it that exists, is a file or may not be written to.
+        Where the folder, or the nearest one above it that exists, is a file or may not be written to, or lies in an
+        expno.
     """
+    for path in (folder.absolute(), *folder.absolute().parents):
+        if (path / "acqus").exists():
+            raise InputError(f"{folder}: needed a folder outside the raw data, found the expno {path}; choose another")
     nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
         what = "a folder without permission to write" if nearest.is_dir() else "a file"

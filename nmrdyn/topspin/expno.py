@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from nmrdyn.topspin.files.lists import find_list, read_list
 from nmrdyn.topspin.files.parameters import number, read_parameters
 from nmrdyn.topspin.files.processed import find_processed, read_processed
 from nmrdyn.topspin.files.shift import ppm_to_hz
+from nmrdyn.topspin.files.text import numbered_pdata, plain
 from nmrdyn.topspin.intensity.measure import Intensities, measure
 from nmrdyn.topspin.regions import Region
 from nmrdyn.topspin.sources import Located
@@ -49,7 +50,8 @@ class Expno:
     """What one expno holds; `problem` says what stopped the reading.
 
     `delay` are the delays of the rows planned, `used` tells which of the rows recorded have a signal, `sites` holds
-    the intensities of those by the name of the region.
+    the intensities of those by the name of the region. `members` are the expnos of a series, `processed` is the
+    pdata/N that was read.
     """
 
     located: Located
@@ -70,6 +72,7 @@ class Expno:
     problem: str = ""
     findings: list[Finding] = field(default_factory=list)
     members: tuple[str, ...] = ()
+    processed: Path | None = None
 
     @property
     def name(self) -> str:
@@ -106,6 +109,10 @@ def load(located: Located, reading: Reading) -> Expno:
             one.problem = f"{one.name}: one-dimensional, needed an arrayed experiment"
     except InputError as error:
         one.problem = str(error)
+    except OSError as error:
+        one.problem = f"{error.filename or one.path}: needed a readable file, found {error.strerror or error}"
+    one.problem = one.located.shown(one.problem)
+    one.findings = [replace(finding, text=one.located.shown(finding.text)) for finding in one.findings]
     return one
 
 
@@ -119,7 +126,7 @@ def _describe(one: Expno, reading: Reading) -> None:
     if frequency <= 0:
         raise InputError(f"{file}: needed SFO1 above 0 MHz, found {frequency:g}")
     one.larmor_frequency = frequency * 1e6
-    one.pulse_program = str(acqus.get("PULPROG", "")).strip("<>")
+    one.pulse_program = plain(acqus.get("PULPROG", ""))
     one.temperature = temperature_of(one.path, acqus, name=one.name, trust=reading.trust, given=reading.given)
     one.conditions = conditions(one.path, acqus)
     found = kind_of(one.path, acqus, dimensions=2 if one.arrayed else 1)
@@ -179,6 +186,7 @@ def _rows(one: Expno, acqu2s: dict[str, Any], *, processed: bool) -> Fids:
             raise InputError(f"{one.path}: needed processed data (pdata/N/2rr), found none; process them or read ser")
         one.files.append(one.path / "ser")
         return read_fids(one.path, one.acqus, acqu2s)
+    one.processed = folder
     one.files += [folder / "2rr", folder / "procs"]
     why = "as was told" if processed else "as there is no ser"
     one.remark("processed", f"read from {folder.relative_to(one.path).as_posix()}/2rr, {why}")
@@ -195,11 +203,11 @@ def match_delays(one: Expno) -> None:
     """
     recorded = np.flatnonzero(one.used)
     if recorded.size == 0:
-        raise InputError(f"{one.name}: ser holds only zeros")
+        raise InputError(f"{one.name}: needed rows with a signal, found only zeros; was anything acquired?")
     if one.delay.size <= recorded[-1]:
         raise InputError(
-            f"{one.name}: needed a delay for each row, found {one.delay.size} delays in vdlist and "
-            f"{recorded[-1] + 1} rows in ser; give those that were used with delays="
+            f"{one.name}: needed a delay for each row, found {one.delay.size} delays and {recorded[-1] + 1} rows; give "
+            "those that were used with delays="
         )
     if recorded.size < one.rows_planned or one.delay.size != one.rows_planned:
         one.remark(
@@ -236,7 +244,7 @@ def _in_hz(one: Expno, region: Region, centre: float) -> tuple[float, float]:
     """The ends of a region from the middle of the spectrum of the rows [Hz]."""
     if not region.ppm:
         return region.low - centre, region.high - centre
-    procs = next(iter(sorted(one.path.glob("pdata/*/procs"))), None)
-    reference = read_parameters(procs) if procs else {}
+    folder = one.processed or next((path for path in numbered_pdata(one.path) if (path / "procs").is_file()), None)
+    reference = read_parameters(folder / "procs") if folder else {}
     low, high = (ppm_to_hz(end, one.acqus, procs=reference, where=one.path) for end in (region.low, region.high))
     return low - centre, high - centre

@@ -9,7 +9,7 @@ from typing import TypedDict
 import numpy as np
 import xarray as xr
 
-from nmrdyn.isotopes import Isotope
+from nmrdyn.isotopes import Isotope, known_spin
 from nmrdyn.schema import RECOVERY_KINDS, InputError
 from nmrdyn.topspin.arguments import DelaysLike, TemperatureLike, delays_said, temperatures_said
 from nmrdyn.topspin.assemble import assemble
@@ -162,10 +162,10 @@ def read_topspin(
     )
     with expnos_in(root) as located:
         loaded = [load(one, reading) for one in located]
-        names = [one.name for one in loaded]
+        expnos = join_series(loaded, reading, delays=stepped)
+        names = list(dict.fromkeys(one.name for one in (*loaded, *expnos)))
         _require_present("temperature", given.unused(names) if given else [], names)
         _require_present("delays", [name for name in told if name not in names], names)
-        expnos = join_series(loaded, reading, delays=stepped)
         wanted = _of_nucleus(expnos, nucleus, root)
         chosen = [one for one in wanted if one.kind in RECOVERY_KINDS or (one.problem and one.kind == "unknown")]
         left_out = {one.name: f"{one.nucleus.name} {one.kind}".strip() for one in expnos if one not in chosen}
@@ -191,7 +191,10 @@ def _require_present(what: str, unused: list[str], names: list[str]) -> None:
 
 
 def _of_nucleus(expnos: list[Expno], nucleus: str | None, root: Path) -> list[Expno]:
-    present = sorted({one.nucleus.name for one in expnos if one.nucleus.name and one.kind in RECOVERY_KINDS})
+    known = {
+        one.nucleus.name for one in expnos if one.kind in RECOVERY_KINDS and known_spin(one.nucleus.name) is not None
+    }
+    present = sorted(known)
     if nucleus is not None:
         wanted = Isotope.get(nucleus).name
         fitting = [one for one in expnos if one.nucleus.name and fits_frequency(wanted, one.nucleus)]
@@ -201,7 +204,8 @@ def _of_nucleus(expnos: list[Expno], nucleus: str | None, root: Path) -> list[Ex
         return [one for one in expnos if one in fitting or not one.nucleus.name]
     if len(present) > 1:
         raise InputError(f"{root}: found several nuclei, {', '.join(present)}; choose one with nucleus=")
-    return expnos
+    # A NUC1 that is no isotope is no other nucleus: such an expno is left out beside those that have one.
+    return [one for one in expnos if not present or one.nucleus.name in (*present, "")]
 
 
 def _or_none(value: float) -> float | None:

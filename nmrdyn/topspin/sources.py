@@ -28,6 +28,10 @@ class Located:
     path: Path
     archive: Path | None = None
 
+    def shown(self, text: str) -> str:
+        """A sentence with the archive in place of the folder it was unpacked to."""
+        return text.replace(str(self.path), f"{self.archive}:{self.name}") if self.archive else text
+
     def sources(self, files: list[Path]) -> list[Path]:
         """What was read, as the user knows it: the archive in place of the files unpacked from it."""
         return [self.archive] if self.archive else files
@@ -69,35 +73,43 @@ def _expno_around(path: Path) -> Path:
 def _found(root: Path, said: Path) -> list[Path]:
     if (root / "acqus").is_file():
         return [root]
-    found = list(_walk(root, _DEPTH, set()))
+    found = list(_walk(root, _DEPTH, set(), root.resolve()))
     if not found:
         raise InputError(f"{said}: needed expnos (folders with acqus), found none; give the folder that holds them")
     return sorted(found, key=lambda expno: [_natural(part) for part in expno.relative_to(root).parts])
 
 
-def _walk(folder: Path, depth: int, seen: set[Path]) -> Iterator[Path]:
-    """Expnos below `folder`; nothing twice, so that a link to a folder above does no harm."""
+def _walk(folder: Path, depth: int, seen: set[Path], root: Path) -> Iterator[Path]:
+    """Expnos below `folder`; nothing twice, and nothing by a link that leads out of `root`."""
     try:
         real = folder.resolve()
-        inside = sorted(folder.iterdir())
-    except OSError:  # a folder that may not be read, or a link to nowhere
+        if real in seen or not real.is_relative_to(root):
+            return
+        seen.add(real)
+        folders = [path for path in sorted(folder.iterdir()) if not path.name.startswith(".") and path.is_dir()]
+        expnos = {path for path in folders if _is_expno(path) and path.resolve().is_relative_to(root)}
+    except (OSError, RuntimeError):  # a folder that may not be read, or a link that goes round
         return
-    if real in seen:
-        return
-    seen.add(real)
-    for path in inside:
-        if path.name.startswith(".") or not path.is_dir():
-            continue
-        if (path / "acqus").is_file():
+    for path in folders:
+        if path in expnos:
             yield path
         elif depth > 1:
-            yield from _walk(path, depth - 1, seen)
+            yield from _walk(path, depth - 1, seen, root)
+
+
+def _is_expno(path: Path) -> bool:
+    try:
+        return (path / "acqus").is_file()
+    except OSError:  # one that may not be entered
+        return False
 
 
 def _located(expnos: list[Path], root: Path, archive: Path | None) -> list[Located]:
     return [
         Located(
-            name=(archive.stem if archive else root.name) if expno == root else expno.relative_to(root).as_posix(),
+            name=(archive.stem if archive else root.resolve().name)
+            if expno == root
+            else expno.relative_to(root).as_posix(),
             path=expno,
             archive=archive,
         )
@@ -123,7 +135,7 @@ def _unpack(archive: Path, root: Path) -> None:
                     "unpack it yourself and give the folder"
                 )
             for member in members:
-                target = root.joinpath(*PurePosixPath(member.filename).parts)
+                target = root.joinpath(*_parts(member))
                 target.parent.mkdir(parents=True, exist_ok=True)
                 with file.open(member) as packed, target.open("xb") as plain:
                     shutil.copyfileobj(packed, plain)
@@ -135,8 +147,13 @@ def _unpack(archive: Path, root: Path) -> None:
         raise InputError(f"{archive}: could not be unpacked ({error.strerror or error})") from error
 
 
+def _parts(member: zipfile.ZipInfo) -> tuple[str, ...]:
+    """The parts of a name; old packers of Windows wrote backslashes."""
+    return PurePosixPath(member.filename.replace("\\", "/")).parts
+
+
 def _is_plain(member: zipfile.ZipInfo) -> bool:
     """A file (no folder, no link) whose name does not lead out; what macOS adds is left."""
-    parts = PurePosixPath(member.filename.replace("\\", "/")).parts
+    parts = _parts(member)
     outside = not parts or parts[0].startswith(("/", "__MACOSX")) or ".." in parts or ":" in parts[0]
     return not (member.is_dir() or outside or stat.S_ISLNK(member.external_attr >> 16))

@@ -12,12 +12,13 @@ import numpy as np
 
 from nmrdyn.topspin.experiment.program import Program, options, parse_program, program_text
 from nmrdyn.topspin.experiment.sequence import irradiated
+from nmrdyn.topspin.files.parameters import loose_number
+from nmrdyn.topspin.files.text import plain, title_of
 
 _SLOWEST, _FASTEST = 100.0, 200e3  # Hz
 _UNSET = 4200.0  # Hz; MASR of three consoles on which nobody set it, two of them with probes that cannot spin so
 _ROTORS = (0.4, 0.5, 0.7, 0.8, 1.2, 1.3, 1.6, 1.9, 2.5, 3.2, 4.0, 5.0, 7.0)  # mm
 _HEATING, _AT_RATE, _AT_ROTOR = 10.0, 10e3, 4.0  # K, Hz, mm
-_LARGEST = 20_000  # bytes of a title
 
 _NUMBER = r"(\d{1,6}(?:\.\d{1,6})?)\s{0,3}(k?)hz"
 _SPINNING = r"\(?\s{0,3}(?:mas\b|spin|rotation)"
@@ -74,8 +75,8 @@ def conditions(expno: Path, acqus: Mapping[str, Any]) -> Conditions:
 
 def _mas(expno: Path, acqus: Mapping[str, Any], program: Program | None) -> tuple[float, list[str]]:
     """The rate by the most trusted source, and where it is from."""
-    probe = _plain(acqus.get("PROBHD", ""))
-    set_rate = _number(acqus.get("MASR"))
+    probe = plain(acqus.get("PROBHD", ""))
+    set_rate = loose_number(acqus.get("MASR"))
     title = _title_rate(expno)
     if title == 0:
         return 0.0, ["static, by the title"]
@@ -99,14 +100,7 @@ def _mas(expno: Path, acqus: Mapping[str, Any], program: Program | None) -> tupl
 
 def _title_rate(expno: Path) -> float:
     """The spinning rate [Hz] in the title, 0 for "static", NaN where it says neither."""
-    path = expno / "pdata" / "1" / "title"
-    try:
-        if not path.is_file() or not path.resolve().is_relative_to(expno.resolve()):
-            return np.nan
-        with path.open("rb") as file:
-            title = file.read(_LARGEST).decode("latin-1").lower()
-    except (OSError, ValueError):  # ValueError: a name no file can have
-        return np.nan
+    title = title_of(expno).lower()
     for pattern in _TITLE:
         if match := pattern.search(title):
             return float(match[1]) * (1e3 if match[2] else 1.0)
@@ -115,7 +109,7 @@ def _title_rate(expno: Path) -> float:
 
 def _rotor(acqus: Mapping[str, Any]) -> float:
     """Outer diameter of the rotor [mm] by the name of the probe; NaN where it does not say."""
-    match = _ROTOR.search(_plain(acqus.get("PROBHD", "")))
+    match = _ROTOR.search(plain(acqus.get("PROBHD", "")))
     diameter = float(match[1] or match[2]) if match else np.nan
     return diameter if diameter in _ROTORS else np.nan
 
@@ -168,7 +162,7 @@ def _irradiation(acqus: Mapping[str, Any], program: Program | None) -> tuple[str
 
 
 def _nucleus(acqus: Mapping[str, Any], channel: int) -> str:
-    name = _plain(acqus.get(f"NUC{channel}", ""))
+    name = plain(acqus.get(f"NUC{channel}", ""))
     return "" if name.lower() == "off" else name
 
 
@@ -176,22 +170,10 @@ def _decoupling(acqus: Mapping[str, Any], channel: int) -> str:
     """The decoupling sequence of a channel: CPDPRG2 of older consoles, an entry of CPDPRG of newer ones."""
     listed = acqus.get("CPDPRG", "")
     if isinstance(listed, list) and channel < len(listed):
-        return _plain(listed[channel])
-    return _plain(acqus.get(f"CPDPRG{channel}", ""))
+        return plain(listed[channel])
+    return plain(acqus.get(f"CPDPRG{channel}", ""))
 
 
 def _constant(acqus: Mapping[str, Any], index: int) -> float:
     values = acqus.get("CNST")
-    return _number(values[index]) if isinstance(values, list) and index < len(values) else np.nan
-
-
-def _number(value: object) -> float:
-    try:
-        return float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError, OverflowError):
-        return np.nan
-
-
-def _plain(value: object) -> str:
-    """A short text without control characters."""
-    return "".join(letter for letter in str(value).strip("<> \t\n") if letter.isprintable())[:80]
+    return loose_number(values[index]) if isinstance(values, list) and index < len(values) else np.nan

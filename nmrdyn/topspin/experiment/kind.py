@@ -14,6 +14,7 @@ from nmrdyn.schema import RECOVERY_KINDS, Array, InputError
 from nmrdyn.topspin.experiment.program import Program, options, parse_program, program_text
 from nmrdyn.topspin.experiment.sequence import measured
 from nmrdyn.topspin.files.lists import find_list
+from nmrdyn.topspin.files.text import plain
 
 KINDS = (*RECOVERY_KINDS, "t2", "t1rho", "stimulated_echo", "diffusion", "other", "unknown")
 
@@ -26,11 +27,12 @@ _NAMES = (
     ("t1rho", r"t1_?rho|(?<![a-z])t1r(?![a-z])|spin_?lock"),
     ("diffusion", r"dosy|diff|^ste(?:bp|gp)|^led(?:bp|gp)|one_?shot|pgs[et]|pfg"),
     ("stimulated_echo", r"stim|ste_?echo|(?<![a-z])ste(?![a-z])"),
-    ("t2", r"cpmg|^project|(?<![a-z])t2(?![a-z0-9])"),
     ("other", r"cpxt1|torchia"),
-    ("saturation_recovery", r"sat_?rec|satr(?![a-z])|(?<![a-z])sr_?t1|t1_?sat|t1_?sr|saturation"),
+    # Before cpmg, with which recoveries are often detected.
+    ("saturation_recovery", r"sat_?rec|satr(?![a-z])|(?<![a-z])sr(?![a-z])|t1_?sat|t1_?sr|saturation"),
     ("inversion_recovery", r"t1_?ir|inv_?rec|inversion|(?<![a-z])f?ir(?![a-z])|ir_?t1|t1_?inv"),
     (_RECOVERY, r"(?<![a-z])t1(?![a-z0-9])"),
+    ("t2", r"cpmg|^project|(?<![a-z])t2(?![a-z0-9])"),
 )
 # Names that tell how the signal is read; only in want of all else do they tell what is measured.
 _READING = (("t2", r"echo"), ("other", r"^zg|one_?pulse|single_?pulse"))
@@ -101,7 +103,7 @@ def kind_of(expno: Path, acqus: Mapping[str, Any], *, dimensions: int, varied: s
     >>> kind.warnings
     ('ZGOPTNS -Dt2 says t2, pulse program satrect1.abc says saturation recovery: taken as the latter',)
     """
-    name = _plain(acqus.get("PULPROG", ""))
+    name = plain(acqus.get("PULPROG", ""))
     source = f"pulse program {name}"
     named = _named(name, _NAMES)
     if dimensions < 2:
@@ -186,7 +188,7 @@ def _from_text(program: Program | None, acqus: Mapping[str, Any]) -> tuple[list[
         return [], [f"pulse program text: {found.why}"] if found.why else [], []
     warnings = list(found.warnings)
     if found.channel > 1:
-        nucleus = _plain(acqus.get(f"NUC{found.channel}", "")) or "another nucleus"
+        nucleus = plain(acqus.get(f"NUC{found.channel}", "")) or "another nucleus"
         warnings.append(f"the relaxation is that of {nucleus} on channel f{found.channel}, not that of NUC1")
     return [_Vote(found.kind, "pulse program text", found.why)], [], warnings
 
@@ -250,8 +252,3 @@ def _named(name: str, table: tuple[tuple[str, str], ...]) -> str:
 
 def _words(kind: str) -> str:
     return "a T1, saturation or inversion not told" if kind == _RECOVERY else kind.replace("_", " ")
-
-
-def _plain(value: object) -> str:
-    """A short name without control characters."""
-    return "".join(letter for letter in str(value).strip("<> \t") if letter.isprintable())[:60]

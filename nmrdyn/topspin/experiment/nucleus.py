@@ -12,6 +12,7 @@ import numpy as np
 
 from nmrdyn.isotopes import Isotope, table
 from nmrdyn.schema import InputError
+from nmrdyn.topspin.files.text import text_inside
 
 _SHIFT = 0.005  # of the frequency; few lines are farther from their reference
 _WIDE = 0.03  # the largest shifts of metals, and offsets within the widest quadrupolar spectra
@@ -165,14 +166,7 @@ def _common(fields: list[_Field]) -> list[_Field]:
 
 def _configured(where: Path) -> list[_Field]:
     """The frequency of 1H in uxnmr.info, which the console writes beside acqus."""
-    path = where.parent / "uxnmr.info"
-    try:
-        if not path.is_file() or not path.resolve().is_relative_to(where.parent.resolve()):
-            return []
-        with path.open("rb") as file:
-            text = file.read(_LARGEST).decode("latin-1")
-    except (OSError, ValueError):  # ValueError: a name no file can have
-        return []
+    text = text_inside(where.parent / "uxnmr.info", where.parent, most=_LARGEST)
     found = re.search(r"^1H-frequency\s{0,20}:\s{0,20}(\d{1,4}(?:\.\d{1,9})?)", text, re.MULTILINE)
     return [_Field(float(found[1]), "uxnmr.info")] if found and float(found[1]) > 0 else []
 

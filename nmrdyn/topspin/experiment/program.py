@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from nmrdyn.topspin.files.text import text_inside
+
 _LARGEST = 200_000  # bytes; real programs, written out with what they include, have some ten kilobytes
 _LONGEST = 1000  # characters of a line
 _MOST = 1000  # steps of a scan
@@ -99,17 +101,10 @@ def options(zgoptns: str) -> tuple[str, ...]:
 
 def program_text(expno: Path) -> str:
     """The pulse program kept in an expno, "" where there is none that can be read, or one above 200 kB."""
-    for name in ("pulseprogram", "pulseprogram.precomp"):
-        path = expno / name
-        try:
-            if path.is_file() and path.resolve().is_relative_to(expno.resolve()):
-                with path.open("rb") as file:
-                    data = file.read(_LARGEST + 1)
-                if data.strip() and len(data) <= _LARGEST:
-                    return data.decode("utf-8", errors="replace")
-        except (OSError, ValueError):  # ValueError: a name no file can have
-            continue
-    return ""
+    texts = (
+        text_inside(expno / name, expno, most=_LARGEST, whole=True) for name in ("pulseprogram", "pulseprogram.precomp")
+    )
+    return next((text for text in texts if text.strip()), "")
 
 
 def parse_program(text: str, *, defined: Iterable[str] = (), varied: str = "") -> Program:

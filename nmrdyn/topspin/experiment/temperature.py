@@ -13,7 +13,8 @@ from typing import Any
 
 from nmrdyn.schema import ZERO_CELSIUS, InputError
 from nmrdyn.temperatures import Given, TemperatureFormula
-from nmrdyn.topspin.files.parameters import read_parameters
+from nmrdyn.topspin.files.parameters import loose_number, read_parameters
+from nmrdyn.topspin.files.text import text_inside, title_of
 
 SOURCES = ("te", "vt", "title", "audit")  # in the order of trust unless the user has another
 
@@ -23,7 +24,7 @@ _NEW_DATA_SET = (298.0, 300.0)  # K; what TopSpin writes into a new data set
 _USUAL = (60.0, 700.0)  # K; what probes reach in most laboratories
 _HIGHEST = 2000.0  # K
 _NEW_MASR = 4200.0  # Hz; likewise of a new data set
-_LARGEST_TITLE, _LARGEST_TRAIL = 8_000, 200_000  # bytes that are read
+_LARGEST_TRAIL = 200_000  # bytes that are read
 
 _NUMBER = r"[0-9]{1,4}(?:\.[0-9]{1,3}|,[0-9](?![0-9]))?"
 _READING = re.compile(
@@ -103,12 +104,14 @@ def temperature_of(
     (167.0, 1.0, 'formula TITLE + 4')
     """
     order = _order(trust, given)
-    title = _from_text(_title(expno), "title")
+    title = _from_text(_without_tags(title_of(expno)), "title")
     found = {
         "te": _read_out(acqus, title.kelvin),
         "vt": _set_point(expno),
         "title": title,
-        "audit": _from_text(_text(expno / "audita.txt", expno, _LARGEST_TRAIL), "audit trail", labelled=True),
+        "audit": _from_text(
+            _without_tags(text_inside(expno / "audita.txt", expno, most=_LARGEST_TRAIL)), "audit trail", labelled=True
+        ),
     }
     if given is not None:
         readings = {
@@ -117,7 +120,7 @@ def temperature_of(
             "VT": found["vt"].kelvin,
             "TITLE": title.kelvin,
             "AUDIT": found["audit"].kelvin,
-            "MAS": _number(acqus.get("MASR")),
+            "MAS": loose_number(acqus.get("MASR")),
         }
         found["given"] = _given(given, name, readings)
     place = next((place for place, key in enumerate(order) if math.isfinite(found[key].kelvin)), len(order))
@@ -152,8 +155,11 @@ def _order(trust: Sequence[str], given: Given | None) -> list[str]:
 def _given(given: Given, name: str, readings: Mapping[str, float]) -> Temperature:
     kelvin, stderr = given.temperature(name, readings)
     source = given.source_of(name)
+    if kelvin <= 0 or kelvin > _HIGHEST:
+        return Temperature(notes=(f"{source}: {kelvin:.4g} K is no temperature",))
     if not isinstance(given, TemperatureFormula):
-        return Temperature(kelvin, stderr, source)
+        notes = () if math.isfinite(kelvin) else (f"the {source} does not tell the temperature of {name}",)
+        return Temperature(kelvin, stderr, source, notes)
     names = given.formula.names
     if math.isnan(kelvin):
         missing = [one for one in names if math.isnan(readings[one])]
@@ -163,18 +169,9 @@ def _given(given: Given, name: str, readings: Mapping[str, float]) -> Temperatur
     return Temperature(kelvin, stderr, source, (note,) if "MAS" in names and readings["MAS"] == _NEW_MASR else ())
 
 
-def _number(value: Any) -> float:
-    """A parameter as a number; NaN where it is none."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError, OverflowError):
-        return math.nan
-    return number if math.isfinite(number) else math.nan
-
-
 def _sensor(value: Any) -> float:
     """A sensor's reading [K]; NaN for none, for what is written without a sensor, and for that of a new data set."""
-    kelvin = _number(value)
+    kelvin = loose_number(value)
     silent = kelvin in _NEW_DATA_SET or any(abs(kelvin - one) < 0.1 for one in _NO_SENSOR)
     return kelvin if 0 < kelvin <= _HIGHEST and not silent else math.nan
 
@@ -183,7 +180,7 @@ def _read_out(acqus: Mapping[str, Any], title: float) -> Temperature:
     """TE of acqus; `title` [K] speaks for a value that is odd."""
     if "TE" not in acqus:
         return Temperature(notes=("acqus has no TE",))
-    te = _number(acqus["TE"])
+    te = loose_number(acqus["TE"])
     shown = f"TE {te:g}" if math.isfinite(te) else f"TE {str(acqus['TE'])[:20]!r}"
     if abs(te + ZERO_CELSIUS - title) <= _SAME:
         return Temperature(notes=(f"{shown} is no temperature in K: the title says the same in °C",))
@@ -198,9 +195,9 @@ def _read_out(acqus: Mapping[str, Any], title: float) -> Temperature:
     if not abs(kelvin - title) <= _SAME:
         if not _USUAL[0] <= kelvin <= _USUAL[1]:
             notes.append(f"{shown} K is outside what most probes reach ({_USUAL[0]:g} to {_USUAL[1]:g} K): perhaps °C")
-        others = [_number(acqus[key]) for key in ("TE1", "TE2", "TE3", "TE4") if key in acqus]
+        others = [loose_number(acqus[key]) for key in ("TE1", "TE2", "TE3", "TE4") if key in acqus]
         idle = "no other sensor was read" if others and all(other in _NEW_DATA_SET for other in others) else ""
-        idle = "nothing was acquired (DATE 0)" if _number(acqus.get("DATE")) == 0 else idle
+        idle = "nothing was acquired (DATE 0)" if loose_number(acqus.get("DATE")) == 0 else idle
         if idle and kelvin in _NEW_DATA_SET:
             notes.append(f"{shown} K is that of a new data set, and {idle}: perhaps not measured")
     return Temperature(kelvin, source="TE", notes=tuple(notes))
@@ -209,7 +206,7 @@ def _read_out(acqus: Mapping[str, Any], title: float) -> Temperature:
 def _set_point(expno: Path) -> Temperature:
     """TE of acqu, which the user sets and the console aims at."""
     try:
-        te = _number(read_parameters(expno / "acqu").get("TE"))
+        te = loose_number(read_parameters(expno / "acqu").get("TE"))
     except InputError:
         return Temperature()
     if te in _NEW_DATA_SET:
@@ -222,33 +219,7 @@ def _set_point(expno: Path) -> Temperature:
     )
 
 
-def _title(expno: Path) -> str:
-    """The title of the first processing that has one."""
-    try:
-        numbers = sorted(
-            (path for path in (expno / "pdata").iterdir() if path.name.isdecimal()), key=lambda p: int(p.name)
-        )
-    except (OSError, ValueError):  # ValueError: a name no file can have
-        return ""
-    return next(filter(None, (_text(path / "title", expno, _LARGEST_TITLE) for path in numbers)), "")
-
-
-def _text(path: Path, expno: Path, most: int) -> str:
-    """The first `most` bytes of a file inside the expno, as plain text; "" where there is none."""
-    try:
-        if not path.is_file() or not path.resolve().is_relative_to(expno.resolve()):
-            return ""
-        with path.open("rb") as file:
-            data = file.read(most)
-    except OSError:
-        return ""
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        text = data.decode("utf-16", errors="replace")
-    else:
-        try:
-            text = data.decode("utf-8")
-        except UnicodeDecodeError:  # older computers, or a letter cut in two
-            text = data.decode("latin-1")
+def _without_tags(text: str) -> str:
     return html.unescape(_TAG.sub(" ", text))
 
 

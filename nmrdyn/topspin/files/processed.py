@@ -13,6 +13,7 @@ from nmrdyn.topspin.files.digital_filter import LONGEST_DELAY, ComplexArray, gro
 from nmrdyn.topspin.files.fid import Fids, check_counts, dwell_time, file_size, number_type, scale, zero_rows
 from nmrdyn.topspin.files.parameters import number, read_parameters
 from nmrdyn.topspin.files.shift import ppm_to_hz
+from nmrdyn.topspin.files.text import numbered_pdata
 
 _LEAST = 0.05  # of the largest weight; points that the window function made smaller hold little but rounding
 _WINDOWS = {0: "no", 1: "em", 2: "gm", 3: "sine", 4: "qsine"}
@@ -31,11 +32,7 @@ class _Matrix:
 
 def find_processed(expno: Path) -> Path | None:
     """The folder pdata/N with the lowest N that holds a 2rr; None where there is none."""
-    try:
-        numbered = [path for path in (expno / "pdata").iterdir() if path.name.isdecimal() and path.name.isascii()]
-    except OSError:
-        return None
-    return next((path for path in sorted(numbered, key=lambda path: int(path.name)) if (path / "2rr").is_file()), None)
+    return next((path for path in numbered_pdata(expno) if (path / "2rr").is_file()), None)
 
 
 def read_processed(pdata: Path, acqus: dict[str, Any]) -> Fids:

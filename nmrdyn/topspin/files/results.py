@@ -8,7 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
+from nmrdyn.topspin.files.text import numbered_pdata, plain, text_inside
+
 _LARGEST = 4_000_000  # bytes; real files have some kilobytes
+_LONGEST_LINE = 200  # letters
 
 _UNIT = r"(?:[mun]s?|s)"
 _POWERS = {"": 0, "s": 0, "m": -3, "u": -6, "n": -9}
@@ -84,7 +87,7 @@ def topspin_results(expno: Path) -> list[TopspinResult]:
     ('T1', 0.004649, 'Integral 1', 'I[t]=I[0]+P*exp(-t/T1)')
     """
     results = []
-    for path in _folders(expno):
+    for path in numbered_pdata(expno):
         where = f"pdata/{path.name}"
         results += _report(_text(path / "ct1t2.txt", expno), f"{where}/ct1t2.txt")
         results += _intensities(_text(path / "t1ints.txt", expno), f"{where}/t1ints.txt", noun="Integral")
@@ -92,23 +95,8 @@ def topspin_results(expno: Path) -> list[TopspinResult]:
     return results
 
 
-def _folders(expno: Path) -> list[Path]:
-    try:
-        numbered = [path for path in (expno / "pdata").iterdir() if path.name.isdecimal()]
-    except (OSError, ValueError):  # ValueError: a name no file can have
-        return []
-    return sorted(numbered, key=lambda path: int(path.name))
-
-
 def _text(path: Path, expno: Path) -> str:
-    try:
-        if not path.is_file() or not path.resolve().is_relative_to(expno.resolve()):
-            return ""
-        with path.open("rb") as file:
-            data = file.read(_LARGEST + 1)
-    except OSError:
-        return ""
-    return "" if len(data) > _LARGEST else data.decode("latin-1").replace("\r\n", "\n").replace("\r", "\n")
+    return text_inside(path, expno, most=_LARGEST, whole=True).replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _report(text: str, file: str) -> list[TopspinResult]:
@@ -117,9 +105,13 @@ def _report(text: str, file: str) -> list[TopspinResult]:
     first = 0  # of the results that await their SD
     for line in _LINE.finditer(text):
         if line["fit"] is not None:
-            block = replace(block, fit=_plain(line["fit"]))
+            block = replace(block, fit=plain(line["fit"], most=_LONGEST_LINE))
         elif line["site"] is not None:
-            block = replace(block, site=_POSITION.sub(", ", _plain(line["site"]), count=1), points=int(line["points"]))
+            block = replace(
+                block,
+                site=_POSITION.sub(", ", plain(line["site"], most=_LONGEST_LINE), count=1),
+                points=int(line["points"]),
+            )
             first = len(results)
         elif line["times"] is not None:
             results += (
@@ -168,8 +160,3 @@ def _intensities(text: str, file: str, *, noun: str) -> list[TopspinResult]:
         )
         for i, column in enumerate(values.T, start=1)
     ]
-
-
-def _plain(text: str) -> str:
-    """One line without control characters, which a terminal would obey."""
-    return "".join(letter if letter.isprintable() else "?" for letter in " ".join(text.split()))
