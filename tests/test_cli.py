@@ -808,3 +808,28 @@ def test_report_is_one_file_with_the_verdict_first(demo):
     for prior in summary["priors"].values():
         assert any(prior in text for text in page.text)
     assert not any("did not converge" in text for text in page.text)
+
+
+def test_a_region_may_begin_with_a_minus(folder, capsys):
+    assert main(["t1", str(folder / "23Na" / "1"), "--model", "single", "--region", "-6:9kHz", "--json"]) == 0
+    (entry,) = parsed(capsys.readouterr().out)
+    alone = nd.fit_recovery(nd.read_topspin(folder / "23Na" / "1", region="-6:9 kHz"), "single")
+    assert entry["t1_s"] == pytest.approx(alone.t1.item())
+
+
+def test_names_are_printed_without_what_a_terminal_obeys(folder, tmp_path, capsys):
+    for name in ("a\x1b[31m\nb", b"\xff".decode("utf-8", "surrogateescape")):
+        shutil.copytree(folder / "23Na" / "1", tmp_path / name / "1")
+    assert main(["scan", str(tmp_path)]) == 0
+    assert main(["scan", str(tmp_path), "--json"]) == 0
+    printed = capsys.readouterr().out
+    assert "a?[31m?b/1" in printed
+    assert "\x1b" not in printed
+
+
+def test_results_are_not_written_into_raw_data(folder, capsys):
+    before = sorted(folder.rglob("*"))
+    for out in (folder / "23Na" / "1", folder / "23Na" / "1" / "pdata" / "new"):
+        assert main(["run", str(folder / "study.toml"), "--out", str(out)]) == 2
+        assert "needed a folder outside the raw data" in capsys.readouterr().err
+    assert sorted(folder.rglob("*")) == before

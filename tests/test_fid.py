@@ -114,12 +114,18 @@ def test_rows_of_a_neo_may_follow_without_padding(tmp_path):
         read_fids(tmp_path, acqus, {"TD": 256})
 
 
-def test_size_that_fits_two_row_lengths_needs_the_planned_rows(tmp_path):
+def test_size_that_fits_two_row_lengths_is_told_by_the_padding_and_the_planned_rows(tmp_path):
     # 900 float64: 225 rows of 8192 bytes are 256 rows of 7200.
-    words = np.random.default_rng(1).normal(size=(225, 900))
+    rng = np.random.default_rng(1)
+    words = rng.normal(size=(225, 900))
     acqus = write_raw(tmp_path, words, "<f8")
-    assert len(read_fids(tmp_path, acqus, {"TD": 225}).rows) == 225
-    assert len(read_fids(tmp_path, acqus, {"TD": 256}).rows) == 256
+    for planned in (225, 256, 300):
+        fids = read_fids(tmp_path, acqus, {"TD": planned})
+        assert fids.rows.shape == (225, 450)
+        np.testing.assert_array_equal(fids.rows[7].real, words[7, ::2])
+    bare = rng.normal(size=(256, 900))
+    (tmp_path / "ser").write_bytes(bare.astype("<f8").tobytes())
+    np.testing.assert_array_equal(read_fids(tmp_path, acqus, {"TD": 256}).rows[7].real, bare[7, ::2])
     with pytest.raises(InputError, match=r"225 rows of 8192 bytes or 256 rows of 7200"):
         read_fids(tmp_path, acqus, {"TD": 300})
 

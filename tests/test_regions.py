@@ -69,3 +69,13 @@ def test_several_sites_are_experiments_of_their_own(sodium, tmp_path):
     assert list(recovery.site.values) == ["line", "nothing"] * 2
     alone = nd.read_topspin(folder, region="-6:9 kHz")
     np.testing.assert_array_equal(recovery.isel(experiment=recovery.site == "line").signal, alone.signal)
+
+
+def test_ppm_are_those_of_the_processing_that_is_read(sodium, tmp_path):
+    expno = nd.simulate_folder(replace(sodium, snr=100), tmp_path / "na", seed=1, processed=True) / "1"
+    expected = nd.read_topspin(expno, region="-40:70 ppm", processed=True)
+    (expno / "pdata" / "1").rename(expno / "pdata" / "2")
+    (expno / "pdata" / "10").mkdir()
+    other = (expno / "pdata" / "2" / "procs").read_text(encoding="utf-8").replace("##$SF= 132.32", "##$SF= 132.30")
+    (expno / "pdata" / "10" / "procs").write_text(other, encoding="utf-8")
+    np.testing.assert_array_equal(nd.read_topspin(expno, region="-40:70 ppm", processed=True).signal, expected.signal)

@@ -160,3 +160,34 @@ def test_a_damaged_zip_is_one_clear_error_or_still_read(good_zip, tmp_path_facto
     assert len(found) <= 1
     assert str(path) in said
     assert not list(Path(path.parent.parent).glob("nmrdyn-*"))
+
+
+def test_a_link_that_leads_out_is_not_followed(nested, tmp_path):
+    empty_expno(tmp_path / "private" / "9")
+    (nested / "na" / "out").symlink_to(tmp_path / "private", target_is_directory=True)
+    (nested / "na" / "99").symlink_to(tmp_path / "private" / "9", target_is_directory=True)
+    assert names(nested) == ["b/3", "na/1", "na/2", "na/10", "old/data/user/nmr/set/7"]
+
+
+def test_the_expno_one_stands_in_has_its_name(nested, monkeypatch):
+    monkeypatch.chdir(nested / "na" / "10")
+    assert names(Path()) == ["10"]
+
+
+def test_what_is_said_of_a_zip_names_the_zip(sodium, tmp_path):
+    folder = nd.simulate_folder(replace(sodium, temperature=[323.15, 333.15]), tmp_path / "na", seed=1)
+    (folder / "2" / "ser").unlink()
+    archive = packed(folder, tmp_path / "na.zip")
+    recovery = nd.read_topspin(archive)
+    assert f"{archive}:na/2: needed the data file ser" in recovery.reason.values[1]
+    assert "nmrdyn-" not in str(nd.scan(archive))
+
+
+def test_backslashes_of_old_packers_part_folders(tmp_path):
+    archive = tmp_path / "old.zip"
+    with zipfile.ZipFile(archive, "w") as file:
+        for name in ("na\\1\\acqus", "na\\2\\acqus"):
+            info = zipfile.ZipInfo("x")
+            info.filename = name
+            file.writestr(info, "##END=\n")
+    assert names(archive) == ["na/1", "na/2"]

@@ -481,3 +481,28 @@ def test_larmor_frequency_of_zero_is_refused(fine, tmp_path):
     set_parameter(folder / "1", "SFO1", "0")
     with pytest.raises(nd.InputError, match="SFO1 above 0"):
         nd.read_topspin(folder / "1")
+
+
+def test_a_nucleus_that_is_none_does_not_stop_the_others(fine, tmp_path):
+    folder = nd.simulate_folder(fine, tmp_path / "na", seed=1)
+    set_parameter(folder / "1", "NUC1", "<off>")
+    recovery = nd.read_topspin(folder)
+    assert (list(recovery.experiment.values), recovery.attrs["nucleus"]) == (["2"], "23Na")
+    assert json.loads(recovery.attrs["left_out"]) == {"1": "off saturation_recovery"}
+
+
+def test_no_control_character_reaches_a_result(fine, tmp_path):
+    folder = nd.simulate_folder(fine, tmp_path / "na", seed=1)
+    set_parameter(folder / "1", "PULPROG", "<satrec\x1b[2J\u202e>")
+    assert nd.scan(folder)[0]["pulse_program"] == "satrec?[2J?"
+
+
+def test_an_expno_that_the_table_of_temperatures_misses_is_told(fine, tmp_path):
+    folder = nd.simulate_folder(fine, tmp_path / "na", seed=1)
+    recovery = nd.read_topspin(folder, temperature={"1": 300.0})
+    np.testing.assert_array_equal(recovery.temperature, [300.0, 353.15])
+    assert list(recovery.temperature_source.values) == ["table given", "TE"]
+    assert "does not tell the temperature of 2" in notes_of(recovery)["2"][0]
+    hot = nd.read_topspin(folder, temperature="TE*1e10")
+    np.testing.assert_array_equal(hot.temperature, fine.temperature)
+    assert all("is no temperature" in notes[0] for notes in notes_of(hot).values())

@@ -14,6 +14,7 @@ from nmrdyn.topspin.files.digital_filter import ComplexArray, without_build_up
 from nmrdyn.topspin.files.parameters import number, read_parameters
 
 _BLOCK = 1024  # bytes; a row of a ser begins at a multiple of this (TopSpin's Acquisition Reference, NBL)
+_LOOKED_AT = 8  # rows whose ends tell whether rows are padded
 _LARGEST = 2_000_000_000  # bytes; a sparse file can claim any size
 _CHUNK = 2**16  # bytes read at a time, so that nothing but the rows grows with the file
 _ABSURD = 1e60  # no counts; what integers look like when they are read as float64
@@ -248,7 +249,10 @@ def _ser_layout(expno: Path, acqus: dict[str, Any], *, planned: int) -> _Layout:
         )
     whole = [stride for stride in (padded, bare) if size % stride == 0]
     if len(whole) == 2 and padded != bare:
-        whole = [stride for stride in whole if size == planned * stride]
+        if _is_padded(expno / "ser", bare, padded):
+            whole = [padded]
+        else:
+            whole = [stride for stride in whole if size == planned * stride]
     # Where a row was torn, the size tells nothing; rows of integers are always padded.
     stride = whole[0] if whole else padded
     if not whole and padded != bare and (dtype.kind == "f" or size % padded == 0):
@@ -257,6 +261,16 @@ def _ser_layout(expno: Path, acqus: dict[str, Any], *, planned: int) -> _Layout:
             f"{size / padded:.4g} rows of {padded} bytes or {size / bare:.4g} rows of {bare}; cut the file at a row"
         )
     return _Layout(dtype, words, stride, size // stride, size % stride)
+
+
+def _is_padded(path: Path, bare: int, padded: int) -> bool:
+    """Whether the first rows of a ser end in zeros where padding would be."""
+    with path.open("rb") as file:
+        for row in range(min(path.stat().st_size // padded, _LOOKED_AT)):
+            file.seek(row * padded + bare)
+            if any(file.read(padded - bare)):
+                return False
+    return True
 
 
 def _read_rows(
