@@ -83,7 +83,8 @@ STAGES: dict[str, Stage] = {
         | {
             "delay": Variable(_EI, "s", "recovery delay"),
             "row": Variable(_EI, "", "row as recorded, from 1"),
-            "site": Variable(_E, "", "region that was read"),
+            "site": Variable(_E, "", "name of the region that was read"),
+            "read_by": Variable(_E, "", "how intensities were read, and where from the carrier"),
             "temperature_source": Variable(_E, "", "what told the temperature"),
             "mas_rate": Variable(_E, "Hz", "spinning rate"),
             "irradiated": Variable(_E, "", "what was irradiated besides"),

@@ -104,6 +104,7 @@ def test_scan_lists_every_expno(folder, capsys):
         "delays_s",
         "rows_recorded",
         "rows_planned",
+        "recorded_rows",
         "warnings",
     ]
     assert (one["experiment"], one["path"], one["nucleus"]) == ("1", str(folder / "23Na" / "1"), "23Na")
@@ -176,6 +177,7 @@ def test_t1_says_which_t1_it_is_and_what_else_would_fit(folder, capsys):
         "model_weights",
         "kind",
         "site",
+        "read_by",
         "temperature_stderr_K",
         "temperature_source",
         "mas_rate_Hz",

@@ -403,6 +403,7 @@ def test_scan_lists_what_is_there(fine, tmp_path):
         "delays_s": pytest.approx(list(fine.delay[0]), rel=1e-5, abs=0),
         "rows_recorded": 16,
         "rows_planned": 16,
+        "recorded_rows": list(range(1, 17)),
         "warnings": [],
     }
     assert second["kind"] == "t2"

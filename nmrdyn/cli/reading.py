@@ -21,7 +21,7 @@ def add_folder(command: argparse.ArgumentParser) -> None:
 
 def add_reading(command: argparse.ArgumentParser) -> None:
     """How recoveries are read."""
-    command.add_argument("--nucleus", help="which nucleus, where the folder holds several or NUC1 is wrong")
+    command.add_argument("--nucleus", help="which nucleus (23Na), where the folder holds several or NUC1 is wrong")
     command.add_argument(
         "--region",
         action="append",
@@ -29,6 +29,7 @@ def add_reading(command: argparse.ArgumentParser) -> None:
         help="one line only: -5:5kHz from the carrier, -40:-30ppm; may be repeated and named, BH4=-40:-30ppm",
     )
     command.add_argument("--kind", help="saturation_recovery or inversion_recovery, whatever the names say")
+    command.add_argument("--echo", metavar="8us", help="time of the echo top after the first point; found unless said")
     command.add_argument("--method", default="shape", help="shape (default: the line shape all rows share) or box")
     command.add_argument(
         "--delays", metavar="D7|CSV", help="what one-dimensional expnos of one recovery step through, or their delays"
@@ -47,12 +48,15 @@ def temperature_said(options: argparse.Namespace) -> Any:
 
 def reading_said(options: argparse.Namespace) -> dict[str, Any]:
     """The keywords of `read_topspin`."""
+    from nmrdyn.units import parse
+
     region = options.region
     return {
         "nucleus": options.nucleus,
         "region": region[0] if region and len(region) == 1 else region,
         "kind": options.kind,
         "method": options.method,
+        "echo": parse(options.echo, "time", name="--echo", exact=True).value if options.echo else None,
         "delays": options.delays,
         "processed": options.processed,
         "temperature": temperature_said(options),

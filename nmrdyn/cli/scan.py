@@ -10,7 +10,11 @@ from nmrdyn.cli.show import print_json, print_table, printable, shown
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Its options."""
-    command = commands.add_parser("scan", help="what is in a TopSpin folder")
+    command = commands.add_parser(
+        "scan",
+        help="what is in a TopSpin folder",
+        epilog='example: nmrdyn scan vt-run.zip --temperature "1.013*TE - 4.2"',
+    )
     add_folder(command)
     command.set_defaults(command=_scan)
 

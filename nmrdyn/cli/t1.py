@@ -21,12 +21,16 @@ _SAID_IN_ROWS = ("no-t1", "recovery-misfit")
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Its options."""
-    command = commands.add_parser("t1", help="T1 of every recovery in a TopSpin folder")
+    command = commands.add_parser(
+        "t1",
+        help="T1 of every recovery in a TopSpin folder",
+        epilog="example: nmrdyn t1 vt-run.zip --nucleus 11B --region BH4=-45:-35ppm --temperature title,te",
+    )
     add_folder(command)
     add_reading(command)
     command.add_argument("--model", default="auto", help="auto (default), single, stretched, bi, tri or populations")
-    command.add_argument("--initial", metavar="all_sat", help="populations: what was done to which levels")
-    command.add_argument("--observed", metavar="total", help="populations: which line is observed")
+    command.add_argument("--initial", metavar="LEVELS", help="populations: what was done, such as all_sat or ct_inv")
+    command.add_argument("--observed", metavar="LINE", help="populations: which line is observed, such as total or ct")
     command.set_defaults(command=_t1)
 
 
@@ -101,6 +105,7 @@ def _entries(recovery: xr.Dataset, relaxation: xr.Dataset, findings: list[Findin
                 "model_weights": dict(zip(candidates, map(float, one["model_weight"]), strict=True)),
                 "kind": read["kind"].item(),
                 "site": read["site"].item(),
+                "read_by": read["read_by"].item(),
                 "temperature_stderr_K": float(read["temperature_stderr"]),
                 "temperature_source": read["temperature_source"].item(),
                 "mas_rate_Hz": float(read["mas_rate"]),

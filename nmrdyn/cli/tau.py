@@ -11,10 +11,19 @@ from nmrdyn.cli.show import print_json, shown
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Its options."""
-    command = commands.add_parser("tau", help="correlation times on both branches, from one T1")
-    for name, example in (("nucleus", "11B"), ("cq", "0.1MHz"), ("larmor", "160.49MHz"), ("t1", "61.1s")):
-        command.add_argument(f"--{name}", required=True, metavar=example)
-    command.add_argument("--eta", required=True, type=float, metavar="0.4")
+    command = commands.add_parser(
+        "tau",
+        help="correlation times on both branches, from one T1",
+        epilog="example: nmrdyn tau --nucleus 11B --cq 0.1MHz --eta 0.4 --larmor 160.49MHz --t1 61.1s",
+    )
+    for name, example, words in (
+        ("nucleus", "11B", "the isotope"),
+        ("cq", "0.1MHz", "quadrupolar coupling constant"),
+        ("larmor", "160.49MHz", "Larmor frequency"),
+        ("t1", "61.1s", "the T1 measured"),
+    ):
+        command.add_argument(f"--{name}", required=True, metavar=example, help=words)
+    command.add_argument("--eta", required=True, type=float, metavar="0.4", help="asymmetry of the coupling")
     command.add_argument(
         "--dipolar",
         action="append",

@@ -43,6 +43,7 @@ def assemble(expnos: list[Expno], *, nucleus: str, left_out: dict[str, str], tab
         | {name: ("experiment", values) for name, values in _conditions(experiments).items()}
         | {
             "site": ("experiment", np.array([site for _, site, _ in rows], dtype=object)),
+            "read_by": ("experiment", np.array([_read_by(one) for one in measured], dtype=object)),
             "noise_dof": ("experiment", [one.noise_dof if one else 0.0 for one in measured]),
             "second_component": ("experiment", [one.second_component if one else np.nan for one in measured]),
             "second_component_limit": (
@@ -61,6 +62,11 @@ def assemble(expnos: list[Expno], *, nucleus: str, left_out: dict[str, str], tab
         topspin=json.dumps(_by_topspin(dict(zip(names, experiments, strict=True)))),
     )
     return attach(recovery, merged(finding for one in expnos for finding in _of_experiments(one)))
+
+
+def _read_by(found: Intensities | None) -> str:
+    """How intensities were read: the method and, in Hz from the carrier, where."""
+    return f"{found.method}, {found.region[0]:.0f}:{found.region[1]:.0f} Hz" if found else ""
 
 
 def _of_experiments(one: Expno) -> Iterator[Finding]:

@@ -32,7 +32,7 @@ _LISTS = {"t1rho": ("vp", "vd"), "t2": ("vd", "vc"), "diffusion": ()}
 
 
 @dataclass(frozen=True)
-class Reading:
+class ReadOptions:
     """How expnos are read; `read_topspin` says what each is."""
 
     kind: str | None = None
@@ -98,7 +98,7 @@ class Expno:
         return (self.path / "acqu2s").is_file()
 
 
-def load(located: Located, reading: Reading) -> Expno:
+def load(located: Located, reading: ReadOptions) -> Expno:
     """Read all there is of one expno, and keep the first problem instead of raising it."""
     one = Expno(located)
     try:
@@ -116,7 +116,7 @@ def load(located: Located, reading: Reading) -> Expno:
     return one
 
 
-def _describe(one: Expno, reading: Reading) -> None:
+def _describe(one: Expno, reading: ReadOptions) -> None:
     """What the parameters tell."""
     file = one.path / "acqus"
     one.files.append(file)
@@ -140,7 +140,7 @@ def _describe(one: Expno, reading: Reading) -> None:
     one.remark("kind", *found.warnings)
 
 
-def _read_rows(one: Expno, reading: Reading) -> None:
+def _read_rows(one: Expno, reading: ReadOptions) -> None:
     """The rows of an arrayed expno with their delays, and the intensities where it is or may be a recovery."""
     acqu2s = read_parameters(one.path / "acqu2s")
     one.files.append(one.path / "acqu2s")
@@ -157,11 +157,11 @@ def _read_rows(one: Expno, reading: Reading) -> None:
     one.used = ~fids.empty
     one.rows_recorded, one.rows_planned = int(one.used.sum()), max(one.rows_planned, len(fids.rows))
     if recovers:
-        match_delays(one)
+        _match_delays(one)
         measure_sites(one, fids, reading)
 
 
-def _read_delays(one: Expno, reading: Reading) -> None:
+def _read_delays(one: Expno, reading: ReadOptions) -> None:
     """What is stepped through: the delays told, else a list of the expno."""
     if one.name in reading.delays:
         one.delay = reading.delays[one.name]
@@ -193,7 +193,7 @@ def _rows(one: Expno, acqu2s: dict[str, Any], *, processed: bool) -> Fids:
     return read_processed(folder, one.acqus)
 
 
-def match_delays(one: Expno) -> None:
+def _match_delays(one: Expno) -> None:
     """Give each row its delay, by position; say what is missing.
 
     Raises
@@ -216,7 +216,7 @@ def match_delays(one: Expno) -> None:
         )
 
 
-def measure_sites(one: Expno, fids: Fids, reading: Reading) -> None:
+def measure_sites(one: Expno, fids: Fids, reading: ReadOptions) -> None:
     """The intensities of every region, and the kind of experiment where only the data tell it."""
     delay = one.delay[np.flatnonzero(one.used)]
     regions: Sequence[Region | None] = reading.regions or [None]

@@ -14,7 +14,7 @@ from nmrdyn.schema import RECOVERY_KINDS, InputError
 from nmrdyn.topspin.arguments import DelaysLike, TemperatureLike, delays_said, temperatures_said
 from nmrdyn.topspin.assemble import assemble
 from nmrdyn.topspin.experiment.nucleus import fits_frequency
-from nmrdyn.topspin.expno import Expno, Reading, load
+from nmrdyn.topspin.expno import Expno, ReadOptions, load
 from nmrdyn.topspin.intensity.measure import METHODS
 from nmrdyn.topspin.regions import RegionLike, regions_of
 from nmrdyn.topspin.series import join_series
@@ -39,6 +39,7 @@ class ScanEntry(TypedDict):
     delays_s: list[float]
     rows_recorded: int
     rows_planned: int
+    recorded_rows: list[int]
     warnings: list[str]
 
 
@@ -55,7 +56,7 @@ def scan(folder: str | Path, *, temperature: TemperatureLike | None = None) -> l
         Where there is no such folder, or no expno in it.
     """
     trust, given = temperatures_said(temperature)
-    reading = Reading(trust=trust, given=given)
+    reading = ReadOptions(trust=trust, given=given)
     with expnos_in(Path(folder)) as located:
         expnos = [load(one, reading) for one in located]
         for series in join_series(expnos, reading, delays=None):
@@ -80,6 +81,7 @@ def scan(folder: str | Path, *, temperature: TemperatureLike | None = None) -> l
             delays_s=[float(delay) for delay in one.delay],
             rows_recorded=one.rows_recorded,
             rows_planned=one.rows_planned,
+            recorded_rows=[int(row) + 1 for row in np.flatnonzero(one.used)],
             warnings=[finding.text for finding in one.findings] + ([one.problem] if one.problem else []),
         )
         for one in expnos
@@ -150,7 +152,7 @@ def read_topspin(
     _require_choice("method", method, METHODS)
     trust, given = temperatures_said(temperature)
     stepped, told, table = delays_said(delays)
-    reading = Reading(
+    reading = ReadOptions(
         kind=kind,
         regions=regions_of(region),
         method=method,

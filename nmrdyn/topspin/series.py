@@ -12,7 +12,7 @@ import numpy as np
 from nmrdyn.schema import RECOVERY_KINDS, Array, InputError
 from nmrdyn.topspin.experiment.kind import kind_of
 from nmrdyn.topspin.experiment.temperature import temperature_of
-from nmrdyn.topspin.expno import Expno, Reading, measure_sites
+from nmrdyn.topspin.expno import Expno, ReadOptions, measure_sites
 from nmrdyn.topspin.files.fid import Fids, read_fid
 
 _LEAST = 4  # fewer delays tell no T1 with free amplitude and depth
@@ -31,7 +31,7 @@ class _Set:
     seconds: list[float]
 
 
-def join_series(expnos: list[Expno], reading: Reading, *, delays: str | None) -> list[Expno]:
+def join_series(expnos: list[Expno], reading: ReadOptions, *, delays: str | None) -> list[Expno]:
     """The expnos, with one in place of every series of one-dimensional ones that differ in one delay.
 
     A series shares its folder, nucleus, pulse program, scans, gain and temperature (within 1 K from one to the next),
@@ -89,7 +89,7 @@ def _difference(first: Expno, other: Expno, *, told: bool) -> str:
     return f"the temperature, by {apart:.1f} K," if apart > _SAME_TEMPERATURE else ""  # NaN is no difference
 
 
-def _sets(group: list[Expno], reading: Reading, delays: str | None) -> list[_Set]:
+def _sets(group: list[Expno], reading: ReadOptions, delays: str | None) -> list[_Set]:
     """The series in a group: one for each time that its first delay begins them anew."""
     found = _array(group, reading, delays)
     if found is None:
@@ -104,7 +104,7 @@ def _sets(group: list[Expno], reading: Reading, delays: str | None) -> list[_Set
     return [one for one in sets if len(set(one.seconds)) >= _LEAST]
 
 
-def _array(group: list[Expno], reading: Reading, delays: str | None) -> tuple[str, list[float]] | None:
+def _array(group: list[Expno], reading: ReadOptions, delays: str | None) -> tuple[str, list[float]] | None:
     """The delay that was stepped through and its values [s]: the one told, else the only one that differs."""
     told = [reading.delays[one.name] for one in group if one.name in reading.delays]
     if told:
@@ -139,7 +139,7 @@ def _delays(acqus: Mapping[str, Any]) -> list[float]:
         return []
 
 
-def _kind(found: _Set, reading: Reading, *, told: bool) -> str:
+def _kind(found: _Set, reading: ReadOptions, *, told: bool) -> str:
     """The kind of a series, "unknown" where the data have to tell, "" where it is not to be joined."""
     first = found.members[0]
     kind = reading.kind or kind_of(first.path, first.acqus, dimensions=2, varied=found.label.lower()).name
@@ -155,7 +155,7 @@ def _kind(found: _Set, reading: Reading, *, told: bool) -> str:
     return ""
 
 
-def _joined(found: _Set, kind: str, reading: Reading) -> Expno:
+def _joined(found: _Set, kind: str, reading: ReadOptions) -> Expno:
     """One expno with a row for each of a series; a FID that cannot be read is a row that was not recorded."""
     group, first = found.members, found.members[0]
     last = group[-1].name if group[-1].path.parent != first.path.parent else PurePosixPath(group[-1].name).name
@@ -187,7 +187,7 @@ def _joined(found: _Set, kind: str, reading: Reading) -> Expno:
     return series
 
 
-def _take_temperature(series: Expno, group: list[Expno], reading: Reading) -> None:
+def _take_temperature(series: Expno, group: list[Expno], reading: ReadOptions) -> None:
     """The mean over the members, unless a table names the series."""
     first = group[0]
     own = temperature_of(first.path, first.acqus, name=series.name, trust=["given"], given=reading.given)

@@ -11,16 +11,11 @@ import numpy.typing as npt
 
 from nmrdyn.schema import Array, InputError
 from nmrdyn.topspin.files.digital_filter import ComplexArray, without_build_up
+from nmrdyn.topspin.files.layout import Layout, file_size, row_layout, ser_layout
 from nmrdyn.topspin.files.parameters import number, read_parameters
 
-_BLOCK = 1024  # bytes; a row of a ser begins at a multiple of this (TopSpin's Acquisition Reference, NBL)
-_LOOKED_AT = 8  # rows whose ends tell whether rows are padded
-_LARGEST = 2_000_000_000  # bytes; a sparse file can claim any size
 _CHUNK = 2**16  # bytes read at a time, so that nothing but the rows grows with the file
 _ABSURD = 1e60  # no counts; what integers look like when they are read as float64
-
-# DTYPA and DTYPP; dmfit's page on Bruker's formats lists 1 and knows no software that writes it.
-_TYPES = {0: "i4", 1: "f4", 2: "f8"}
 
 
 @dataclass(frozen=True)
@@ -47,17 +42,6 @@ class Fids:
     centre: float = 0.0
 
 
-@dataclass(frozen=True)
-class _Layout:
-    """How the rows of a file follow each other: numbers of a row, and bytes from row to row."""
-
-    dtype: np.dtype[Any]
-    words: int
-    stride: int
-    recorded: int
-    rest: int  # bytes after the last complete row
-
-
 def count_rows(expno: Path, acqus: dict[str, Any]) -> int:
     """Complete rows in the ser file; 0 where there is none.
 
@@ -69,7 +53,7 @@ def count_rows(expno: Path, acqus: dict[str, Any]) -> int:
     if not (expno / "ser").is_file():
         return 0
     acqu2s = read_parameters(expno / "acqu2s") if (expno / "acqu2s").is_file() else {}
-    return _ser_layout(expno, acqus, planned=_rows_planned(acqu2s, where=expno / "acqu2s")).recorded
+    return ser_layout(expno, acqus, planned=_rows_planned(acqu2s, where=expno / "acqu2s")).recorded
 
 
 def read_fids(expno: Path, acqus: dict[str, Any], acqu2s: dict[str, Any]) -> Fids:
@@ -104,7 +88,7 @@ def read_fids(expno: Path, acqus: dict[str, Any], acqu2s: dict[str, Any]) -> Fid
     """
     where = expno / "acqus"
     planned = _rows_planned(acqu2s, where=expno / "acqu2s")
-    layout = _ser_layout(expno, acqus, planned=planned)
+    layout = ser_layout(expno, acqus, planned=planned)
     rows, empty = _read_rows(expno / "ser", layout, acqus, where=where)
     notes = _what_was_recorded(layout, empty, planned)
     rows, more = without_build_up(rows, acqus, where=where)
@@ -123,12 +107,12 @@ def read_fid(expno: Path, acqus: dict[str, Any]) -> Fids:
     """
     where = expno / "acqus"
     size = file_size(expno / "fid", inside=expno)
-    dtype, words, bare, padded = _row(acqus, where=where)
+    dtype, words, bare, padded = row_layout(acqus, where=where)
     if size not in (bare, padded):
         raise InputError(
             f"{expno / 'fid'}: needed {bare} bytes (TD {words} in acqus), found {size}; copy the expno once more"
         )
-    rows, empty = _read_rows(expno / "fid", _Layout(dtype, words, size, 1, 0), acqus, where=where)
+    rows, empty = _read_rows(expno / "fid", Layout(dtype, words, size, 1, 0), acqus, where=where)
     rows, notes = without_build_up(rows, acqus, where=where)
     return Fids(rows, empty, dwell_time(acqus, where=where), 1, tuple(notes))
 
@@ -148,46 +132,6 @@ def dwell_time(acqus: dict[str, Any], *, where: Path) -> float:
     if not 1e-3 < width < 1e12:
         raise InputError(f"{where}: needed SW_h above 0 Hz, found {width:g}; is this the acqus of the console?")
     return 1 / width
-
-
-def file_size(path: Path, *, inside: Path) -> int:
-    """Bytes of a data file.
-
-    Raises
-    ------
-    InputError
-        Where it is missing, no file, above 2 GB or linked from outside `inside`.
-    """
-    if not path.is_file():
-        found = "a folder" if path.is_dir() else "none"
-        raise InputError(
-            f"{inside}: needed the data file {path.name}, found {found}; copy the whole expno from the console"
-        )
-    if not path.resolve().is_relative_to(inside.resolve()):
-        raise InputError(f"{path}: needed a file of the expno, found a link that leads out of it; copy the file itself")
-    size = path.stat().st_size
-    if size > _LARGEST:
-        raise InputError(
-            f"{path}: needed at most {_LARGEST / 1e9:g} GB, found {size / 1e9:g}; is this relaxation data?"
-        )
-    return size
-
-
-def number_type(parameters: dict[str, Any], letter: str, *, where: Path) -> np.dtype[Any]:
-    """The type of the numbers in a file, from DTYPA and BYTORDA (`letter` "A") or DTYPP and BYTORDP ("P").
-
-    Raises
-    ------
-    InputError
-        Where one of the two is unknown.
-    """
-    kind = number(parameters, f"DTYP{letter}", where=where, default=0)
-    order = number(parameters, f"BYTORD{letter}", where=where, default=0)
-    if kind not in _TYPES:
-        raise InputError(f"{where}: needed DTYP{letter} 0 (int32) or 2 (float64), found {kind:g}; is the file damaged?")
-    if order not in (0, 1):
-        raise InputError(f"{where}: needed BYTORD{letter} 0 or 1, found {order:g}; is the file damaged?")
-    return np.dtype(("<", ">")[int(order)] + _TYPES[int(kind)])
 
 
 def scale(parameters: dict[str, Any], key: str, *, where: Path) -> float:
@@ -230,51 +174,8 @@ def _rows_planned(acqu2s: dict[str, Any], *, where: Path) -> int:
     return max(int(number(acqu2s, "TD", where=where, default=0)), 0)
 
 
-def _row(acqus: dict[str, Any], *, where: Path) -> tuple[np.dtype[Any], int, int, int]:
-    """Type and number of the numbers of a row, and the bytes they take without and with padding."""
-    dtype = number_type(acqus, "A", where=where)
-    words = int(number(acqus, "TD", where=where))
-    if words < 2:
-        raise InputError(f"{where}: needed TD of 2 or more, found {words}; is this the acqus of the console?")
-    bare = words * dtype.itemsize
-    return dtype, words, bare, -(-bare // _BLOCK) * _BLOCK
-
-
-def _ser_layout(expno: Path, acqus: dict[str, Any], *, planned: int) -> _Layout:
-    size = file_size(expno / "ser", inside=expno)
-    dtype, words, bare, padded = _row(acqus, where=expno / "acqus")
-    if size < padded and size != bare:
-        raise InputError(
-            f"{expno / 'ser'}: needed rows of {padded} bytes, found {size} bytes in all; was a row completed?"
-        )
-    whole = [stride for stride in (padded, bare) if size % stride == 0]
-    if len(whole) == 2 and padded != bare:
-        if _is_padded(expno / "ser", bare, padded):
-            whole = [padded]
-        else:
-            whole = [stride for stride in whole if size == planned * stride]
-    # Where a row was torn, the size tells nothing; rows of integers are always padded.
-    stride = whole[0] if whole else padded
-    if not whole and padded != bare and (dtype.kind == "f" or size % padded == 0):
-        raise InputError(
-            f"{expno / 'ser'}: needed a size that tells the length of a row, found {size} bytes, which are "
-            f"{size / padded:.4g} rows of {padded} bytes or {size / bare:.4g} rows of {bare}; cut the file at a row"
-        )
-    return _Layout(dtype, words, stride, size // stride, size % stride)
-
-
-def _is_padded(path: Path, bare: int, padded: int) -> bool:
-    """Whether the first rows of a ser end in zeros where padding would be."""
-    with path.open("rb") as file:
-        for row in range(min(path.stat().st_size // padded, _LOOKED_AT)):
-            file.seek(row * padded + bare)
-            if any(file.read(padded - bare)):
-                return False
-    return True
-
-
 def _read_rows(
-    path: Path, layout: _Layout, acqus: dict[str, Any], *, where: Path
+    path: Path, layout: Layout, acqus: dict[str, Any], *, where: Path
 ) -> tuple[ComplexArray, npt.NDArray[np.bool_]]:
     mode = number(acqus, "AQ_mod", where=where, default=3)
     if mode not in (1, 3):
@@ -300,7 +201,7 @@ def _read_rows(
     return rows, empty
 
 
-def _what_was_recorded(layout: _Layout, empty: npt.NDArray[np.bool_], planned: int) -> list[str]:
+def _what_was_recorded(layout: Layout, empty: npt.NDArray[np.bool_], planned: int) -> list[str]:
     notes = []
     torn = " and part of one more, which was dropped" if layout.rest else ""
     if planned and layout.recorded > planned:

@@ -10,7 +10,8 @@ import numpy as np
 
 from nmrdyn.schema import Array, InputError
 from nmrdyn.topspin.files.digital_filter import LONGEST_DELAY, ComplexArray, group_delay
-from nmrdyn.topspin.files.fid import Fids, check_counts, dwell_time, file_size, number_type, scale, zero_rows
+from nmrdyn.topspin.files.fid import Fids, check_counts, dwell_time, scale, zero_rows
+from nmrdyn.topspin.files.layout import file_size, number_type
 from nmrdyn.topspin.files.parameters import number, read_parameters
 from nmrdyn.topspin.files.shift import ppm_to_hz
 from nmrdyn.topspin.files.text import numbered_pdata
