@@ -5,23 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.special import chdtri
 
 from nmrdyn.schema import Array, InputError
 from nmrdyn.topspin.files.digital_filter import ComplexArray
 from nmrdyn.topspin.intensity.box import box_over_baseline, echo_top
-from nmrdyn.topspin.intensity.drift import changes, followed, moved
-from nmrdyn.topspin.intensity.noise import Noise, measure_noise
-from nmrdyn.topspin.intensity.reading import Reading, integral, passed_by, read_by
+from nmrdyn.topspin.intensity.by_shape import read_by_shape, share_left
+from nmrdyn.topspin.intensity.drift import followed, moved
+from nmrdyn.topspin.intensity.lines import narrow_lines, outside, recovering
+from nmrdyn.topspin.intensity.noise import Noise, measure_noise, without_offset
+from nmrdyn.topspin.intensity.reading import integral, read_by
 from nmrdyn.topspin.intensity.region import listed, regions_of, settling, tails, through_window, window
 from nmrdyn.topspin.intensity.ringdown import ringdown
-from nmrdyn.topspin.intensity.shape import Shape, carried, noise_edge, shared_shape, signal_length
+from nmrdyn.topspin.intensity.shape import signal_length
 
 METHODS = ("shape", "box")
 
 _LEAST_POINTS = 8
 _SQUARES = 1e60  # numbers up to this can be squared, summed and squared again
-_LEVEL = 1e-3  # how often noise that is as assumed is called something else
+_PAYS = 0.1  # variance that the noise in the shape adds to weak rows, over that of their own, above which a window pays
 _DEGREE = 1  # of the polynomial that tails of lines outside a region can be
 
 
@@ -29,10 +30,11 @@ _DEGREE = 1  # of the polynomial that tails of lines outside a region can be
 class Intensities:
     """Intensities of the rows of one experiment, by the shared line shape and by the integral.
 
-    `values`, `stderr` (row): real, with the sign that grows with the delay. `noise_dof`: degrees of freedom of the
-    noise behind `stderr`. `second_component`: the second singular value over the first where it is above noise, else
-    0; `second_component_limit`: how large it must be to be seen. `region` (low, high) [Hz from the carrier]: what was
-    read. `method`: "shape" or "box". `box`, `box_stderr` (row): the integral, for comparison. `notes`: for the user.
+    `values`, `stderr` (row): real, with the sign that grows with the delay; NaN, as all numbers, where a region holds
+    no signal above the noise. `noise_dof`: degrees of freedom of the noise behind `stderr`. `second_component`: the
+    second singular value over the first where it is above noise, else 0; `second_component_limit`: how large it must be
+    to be seen. `region` (low, high) [Hz from the carrier]: what was read. `method`: "shape" or "box". `box`,
+    `box_stderr` (row): the integral, for comparison. `notes`: for the user.
     """
 
     values: Array
@@ -100,6 +102,7 @@ def measure(
     else:
         scale = 1.0
     noise = measure_noise(rows, white=white)
+    rows = without_offset(rows, noise)
     first = ringdown(rows, delay, noise)
     notes = []
     if first:
@@ -108,8 +111,9 @@ def measure(
             f"the first {first} points ({1e6 * first * dwell:.3g} µs) differ from row to row at random, as where the "
             "probe still rings: left out"
         )
-        echo = (echo or 0.0) - first * dwell
-    found = _measure(rows, delay, noise, dwell=dwell, region=region, line=region, method=method, echo=echo)
+    begin = first * dwell
+    echo = None if echo is None else echo - begin
+    found = _measure(rows, delay, noise, dwell=dwell, region=region, line=region, method=method, echo=echo, begin=begin)
     return replace(
         found,
         notes=(*notes, *found.notes),
@@ -130,38 +134,48 @@ def _measure(
     line: tuple[float, float] | None,
     method: str,
     echo: float | None,
+    begin: float,
 ) -> Intensities:
-    """`measure` for rows that were checked; `line` is what the integral covers of `region`."""
+    """`measure` for rows that were checked; `line` is what the integral covers of `region`.
+
+    The first point is `begin` [s] after the first that was recorded.
+    """
     inside, weights = rows, None
     if region is not None:
         weights = window(rows.shape[1], dwell, region)
         inside = through_window(rows, weights)[:, : -settling(rows.shape[1], dwell, region)]
-    left = 1.0 if weights is None else float(np.mean(weights**2))
-    if noise.late:
-        # Spurs, and noise that is not white, must not pass for signal.
-        late = inside[:, inside.shape[1] // 2 :]
-        left = max(
-            left, float(np.vdot(late, late).real) / late.size / (2 * noise.power[0]) if noise.power[0] > 0 else 0
-        )
+    left = share_left(inside, weights, noise)
     points = signal_length(inside, noise, share=left)
+    # Lines beside the region are looked for where they are not weakened by its window.
+    seen = points if region is None else signal_length(rows, noise)
+    lines = regions_of(rows[:, :seen], dwell, noise)
+    beside = [] if region is None else outside(lines, region)
     cropped = inside[:, :points]
-    lines = regions_of(rows[:, :points], dwell, noise)
-    beside = region is not None and _lines_outside(lines, region)
     if beside and weights is not None:
         foreign = tails(weights, points, _DEGREE)
         cropped = cropped - (cropped @ foreign.conj().T) @ foreign
-    shape = shared_shape(cropped)
-    passed, noise = passed_by(inside, shape.filter, noise, weights)
-    spread = 2 * float(np.sum(noise.power[:points] ** 2)) * (1.0 if weights is None else float(np.mean(weights**4)))
-    mean = 2 * float(np.sum(noise.power[:points])) * left
-    by_shape = Reading(
-        shape.values, np.sqrt(passed + carried(shape.values, spread, passed)), noise.through(shape.filter)[1]
-    )
+    found = read_by_shape(inside, cropped, delay, noise, dwell=dwell, left=left, weights=weights)
+    if line is not None and line == region and not found.seen:
+        return _nothing(len(rows), line)
+    if region is None and found.added > _PAYS and found.alike:
+        narrow = narrow_lines(rows, noise, dwell=dwell, points=points, share=left)
+        if narrow is not None:
+            length, through, weights = narrow
+            within = read_by_shape(rows, rows[:, :length], delay, noise, dwell=dwell, left=left, narrow=weights)
+            if within.alike:
+                found, points, lines = within, length, through
+    shape, noise, change = found.shape, found.noise, found.change
 
-    regions = [(min(line), max(line))] if line is not None else lines or [(-0.5 / dwell, 0.5 / dwell)]
     strongest = (shape.values @ rows[:, :points]) / np.linalg.norm(shape.values)
     if echo is None:
         echo = echo_top(strongest, dwell, float(np.sqrt(noise.power[0])))
+    if region is None and lines:
+        lines, together = recovering(
+            rows[:, :points], shape, noise, dwell=dwell, lines=lines, echo=echo, alike=found.alike
+        )
+        if not together:
+            return _one_of_several(rows, delay, noise, lines, dwell=dwell, method=method, echo=echo, begin=begin)
+    regions = [(min(line), max(line))] if line is not None else sorted(lines) or [(-0.5 / dwell, 0.5 / dwell)]
     if beside and region is not None:
         around = (min(region), max(region))
         filter_ = box_over_baseline(rows.shape[1], dwell, regions[0], around=around, echo=echo)
@@ -169,37 +183,52 @@ def _measure(
     else:
         by_box = integral(rows[:, :points], shape, noise, dwell=dwell, regions=regions, echo=echo)
 
-    edge = noise_edge(len(rows), mean=mean, spread=spread) * (1 + 3 * np.sqrt(2 / noise.dof)) if mean > 0 else 0.0
-    ratio, limit = (float(np.sqrt(min(energy / shape.energy[0], 1))) for energy in (shape.energy[1], edge))
-    second = ratio if ratio > limit and len(rows) > 2 else 0.0
-    change = changes(cropped, delay, shape=shape, noise=noise, dwell=dwell, passed=passed)
-    if region is None and len(lines) > 1 and (second > 0 or change.shape_differs):
-        unlike = _unlike(rows[:, :points], shape, noise, dwell=dwell, lines=lines, echo=echo)
-        if unlike:
-            return _one_of_several(rows, delay, noise, unlike, dwell=dwell, method=method, echo=echo)
     notes = []
+    if beside:
+        notes.append(f"lines beside the region, {listed(beside)} from the carrier: their tails are taken out of it")
     if method == "shape" and change.shape_differs:
         method = "box"
         notes.append(followed(change, regions))
-    elif second > 0:
+    elif found.second > 0:
         notes.append(
-            f"the rows do not share one line shape: second component {100 * second:.2g} % of the first" + moved(change)
+            f"the rows do not share one line shape: second component {100 * found.second:.2g} % of the first"
+            f"{moved(change)}, or two sites with T1 of their own: give region="
         )
     if method == "box" and echo > 1.5 * dwell:  # the first point may lie up to one before the group delay
-        notes.append(f"echo top {1e6 * echo:.3g} µs after the first point, from which the phases are counted")
-    chosen = by_box if method == "box" else by_shape
+        notes.append(f"echo top {1e6 * (echo + begin):.3g} µs after the first point, from which the phases are counted")
+    chosen = by_box if method == "box" else found.reading
     sign = _sign(chosen.values, delay)
     return Intensities(
         values=sign * chosen.values,
         stderr=chosen.stderr,
         noise_dof=chosen.dof,
-        second_component=second,
-        second_component_limit=limit,
+        second_component=found.second,
+        second_component_limit=found.limit,
         region=(min(region), max(region)) if region is not None else (-0.5 / dwell, 0.5 / dwell),
         method=method,
         box=sign * by_box.values,
         box_stderr=by_box.stderr,
         notes=tuple(notes),
+    )
+
+
+def _nothing(n_rows: int, region: tuple[float, float]) -> Intensities:
+    """No intensities, of a region without a signal; those of other regions are none the worse."""
+    none = np.full(n_rows, np.nan)
+    return Intensities(
+        values=none,
+        stderr=none,
+        noise_dof=np.nan,
+        second_component=np.nan,
+        second_component_limit=np.nan,
+        region=(min(region), max(region)),
+        method="shape",
+        box=none,
+        box_stderr=none,
+        notes=(
+            f"region: needed a signal, found none above the noise in {listed([region])} from the carrier; choose "
+            "another region",
+        ),
     )
 
 
@@ -221,27 +250,6 @@ def _checked(rows: ComplexArray, delay: Array, dwell: float, method: str, echo: 
     return scale
 
 
-def _lines_outside(lines: list[tuple[float, float]], region: tuple[float, float]) -> bool:
-    return any(not min(region) <= (low + high) / 2 <= max(region) for low, high in lines)
-
-
-def _unlike(
-    rows: ComplexArray, shape: Shape, noise: Noise, *, dwell: float, lines: list[tuple[float, float]], echo: float
-) -> list[tuple[float, float]]:
-    """The lines, the one that recovers most first, where their integrals do not recover alike; else none."""
-    read = [integral(rows, shape, noise, dwell=dwell, regions=[line], echo=echo) for line in lines]
-    gain = [float(np.var(one.values) / one.stderr[0] ** 2) if one.stderr[0] > 0 else 0.0 for one in read]
-    order = sorted(range(len(lines)), key=lambda i: -gain[i])
-    first = read[order[0]]
-    for i in order[1:]:
-        factor = float(read[i].values @ first.values / (first.values @ first.values))
-        error = read[i].stderr ** 2 + (factor * first.stderr) ** 2
-        misfit = float(np.sum((read[i].values - factor * first.values) ** 2 / np.maximum(error, 1e-300)))
-        if misfit > chdtri(len(rows) - 1, _LEVEL):
-            return [lines[j] for j in order]
-    return []
-
-
 def _one_of_several(
     rows: ComplexArray,
     delay: Array,
@@ -251,6 +259,7 @@ def _one_of_several(
     dwell: float,
     method: str,
     echo: float,
+    begin: float,
 ) -> Intensities:
     """Read the first of several lines, as far as half way to the next, and tell of the others."""
     low, high = lines[0]
@@ -258,7 +267,9 @@ def _one_of_several(
     below = max([one[1] for one in lines[1:] if one[1] <= low], default=-0.5 / dwell)
     above = min([one[0] for one in lines[1:] if one[0] >= high], default=0.5 / dwell)
     region = (max(low - room, (low + below) / 2), min(high + room, (high + above) / 2))
-    found = _measure(rows, delay, noise, dwell=dwell, region=region, line=lines[0], method=method, echo=echo)
+    found = _measure(
+        rows, delay, noise, dwell=dwell, region=region, line=lines[0], method=method, echo=echo, begin=begin
+    )
     note = (
         f"lines do not recover alike, or move: {listed(lines)} from the carrier; read {listed([region])}, where most "
         "recovers; choose another with region="

@@ -12,7 +12,7 @@ from nmrdyn.topspin.intensity.noise import Noise, measure_noise
 from nmrdyn.topspin.intensity.shape import signal_length
 
 _EDGE = 0.15  # share of a region, on either side, over which its window opens
-_FALSE = 1e-3  # how often noise alone makes a line
+_FALSE = 1e-4  # how often noise alone makes a line
 _MOST = 128  # lines and shoulders that are looked at, strongest first
 _VALLEY = 0.1  # power of a valley over that of the lower of two peaks, below which they are two lines
 _FOOT = 0.01  # power of the foot of a line over that of its peak

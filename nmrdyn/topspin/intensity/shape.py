@@ -11,7 +11,6 @@ from nmrdyn.topspin.files.digital_filter import ComplexArray
 from nmrdyn.topspin.intensity.noise import Noise
 
 _LEAST_POINTS = 8
-_ROOM = 3.3  # the largest singular value of noise is below mean + 3.3 scales in 999 of 1000 cases (Tracy-Widom)
 
 
 @dataclass(frozen=True)
@@ -66,14 +65,3 @@ def carried(values: Array, spread: float, passed: float) -> Array:
     """
     total = float(np.sum(values**2))
     return max(spread - passed**2, 0.0) * (total + values**2) / total**2
-
-
-def noise_edge(n_rows: int, *, mean: float, spread: float) -> float:
-    """The largest energy of a singular value that noise alone has in 999 of 1000 cases.
-
-    Johnstone, Ann. Stat. 29 (2001) 295, for as many real points of equal noise as have the trace `mean` and the trace
-    of the square `spread` of the covariance.
-    """
-    points, level = mean**2 / spread, spread / mean
-    left, right = np.sqrt(max(n_rows - 2, 1)), np.sqrt(points)
-    return float(level * ((left + right) ** 2 + _ROOM * (left + right) * (1 / left + 1 / right) ** (1 / 3)))
