@@ -11,6 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import nmrdyn as nd
+from nmrdyn.findings import attached
 from nmrdyn.study.read import read_study
 
 STUDY = """
@@ -235,6 +236,15 @@ def test_experiments_outside_the_range_are_listed(folder):
     hop, _ = read_study(written(folder, text)).processes
     assert hop.data["experiment"].values.tolist() == ["1"]
     assert left_out(hop) == {"2": "excluded by the study", "3": "outside 299.15 to 325 K"}
+
+
+def test_what_was_said_of_an_excluded_experiment_is_left_out_with_it(sodium, tmp_path):
+    nd.simulate_folder(replace(sodium, temperature=[300.0, 320.0, 340.0]), tmp_path / "23Na", seed=1)
+    for expno in ("2", "3"):
+        nd.damage(tmp_path / "23Na" / expno, "hole:5")
+    text = STUDY.split('[[process]]\nname = "conductivity"')[0] + 'exclude = ["3"]\n'
+    (process,) = read_study(written(tmp_path, text)).processes
+    assert {finding.where for finding in attached(process.data)} == {"2"}
 
 
 def test_run_remarks_on_everything_left_out_and_hashes_what_it_read(folder):
