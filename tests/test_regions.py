@@ -67,6 +67,9 @@ def test_several_sites_are_experiments_of_their_own(sodium, tmp_path):
     recovery = nd.read_topspin(folder, region={"line": "-6:9 kHz", "nothing": "20:40 kHz"})
     assert list(recovery.experiment.values) == ["1 line", "1 nothing", "2 line", "2 nothing"]
     assert list(recovery.site.values) == ["line", "nothing"] * 2
+    assert list(recovery.reason.values) == ["", recovery.reason.values[1]] * 2
+    assert "needed a signal, found none above the noise in 20000:40000 Hz" in recovery.reason.values[1]
+    assert list(np.isfinite(nd.fit_recovery(recovery, "single").t1.values)) == [True, False] * 2
     alone = nd.read_topspin(folder, region="-6:9 kHz")
     np.testing.assert_array_equal(recovery.isel(experiment=recovery.site == "line").signal, alone.signal)
 

@@ -42,6 +42,7 @@ def assemble(expnos: list[Expno], *, nucleus: str, left_out: dict[str, str], tab
         }
         | {name: ("experiment", values) for name, values in _conditions(experiments).items()}
         | {
+            "reason": ("experiment", np.array([_reason(one, found) for one, _, found in rows], dtype=object)),
             "site": ("experiment", np.array([site for _, site, _ in rows], dtype=object)),
             "read_by": ("experiment", np.array([_read_by(one) for one in measured], dtype=object)),
             "noise_dof": ("experiment", [one.noise_dof if one else 0.0 for one in measured]),
@@ -62,6 +63,12 @@ def assemble(expnos: list[Expno], *, nucleus: str, left_out: dict[str, str], tab
         topspin=json.dumps(_by_topspin(dict(zip(names, experiments, strict=True)))),
     )
     return attach(recovery, merged(finding for one in expnos for finding in _of_experiments(one)))
+
+
+def _reason(one: Expno, found: Intensities | None) -> str:
+    """Why a row is empty: the expno could not be read, or a site holds no signal."""
+    empty = found is not None and not np.any(np.isfinite(found.values))
+    return one.problem or (found.notes[0] if found is not None and empty and found.notes else "")
 
 
 def _read_by(found: Intensities | None) -> str:
@@ -99,7 +106,6 @@ def _conditions(experiments: list[Expno]) -> dict[str, Any]:
         "kind": [one.kind for one in experiments],
         "pulse_program": [one.pulse_program for one in experiments],
         "irradiated": [one.conditions.irradiated for one in experiments],
-        "reason": [one.problem for one in experiments],
     }
     return {
         "temperature": [one.temperature.kelvin for one in experiments],
