@@ -173,8 +173,8 @@ def read_topspin(
         left_out = {one.name: f"{one.nucleus.name} {one.kind}".strip() for one in expnos if one not in chosen}
         if not any(one.sites for one in chosen):
             problems = "; ".join(one.problem or f"{one.name}: is {one.kind}" for one in expnos[:3])
-            told = "" if all(one.problem for one in expnos) else "; to read one as a recovery all the same say kind="
-            raise InputError(f"{root}: needed a saturation or inversion recovery, found none ({problems}){told}")
+            way_out = "" if all(one.problem for one in expnos) else "; to read one as a recovery all the same say kind="
+            raise InputError(f"{root}: needed a saturation or inversion recovery, found none ({problems}){way_out}")
         name = Isotope.get(nucleus).name if nucleus else next(one.nucleus.name for one in chosen if one.sites)
         extra = [file for file in (table, getattr(given, "path", None)) if file is not None]
         return assemble(chosen, nucleus=name, left_out=left_out, tables=extra)
