@@ -135,6 +135,10 @@ def test_a_temperature_that_wanders_keeps_a_series_together(truth, tmp_path):
     assert (recovery.rows_recorded.item(), recovery.rows_planned.item()) == (16, 16)
     assert recovery.temperature.item() == pytest.approx(333.15 + 0.3 * 7.5)
     assert "wanders by 4.5 K" in str(attached(recovery))
+    by_formula = nd.read_topspin(series, temperature="TE + 10")
+    assert by_formula.temperature.item() == pytest.approx(343.15 + 0.3 * 7.5)
+    assert "wanders by 4.5 K" in str(attached(by_formula))
+    assert nd.read_topspin(series, temperature={"101-116": (350.0, 1.0)}).temperature.item() == 350.0
 
 
 def test_a_member_that_cannot_be_read_is_a_row_that_was_not_recorded(truth, tmp_path):

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from nmrdyn.schema import RECOVERY_KINDS, Array, InputError
+from nmrdyn.temperatures import TemperatureTable
 from nmrdyn.topspin.experiment.kind import kind_of
 from nmrdyn.topspin.experiment.temperature import temperature_of
 from nmrdyn.topspin.expno import Expno, ReadOptions, measure_sites
@@ -190,10 +191,11 @@ def _joined(found: _Set, kind: str, reading: ReadOptions) -> Expno:
 def _take_temperature(series: Expno, group: list[Expno], reading: ReadOptions) -> None:
     """The mean over the members, unless a table names the series."""
     first = group[0]
-    own = temperature_of(first.path, first.acqus, name=series.name, trust=["given"], given=reading.given)
-    if reading.given is not None and np.isfinite(own.kelvin):
-        series.temperature = own
-        return
+    if isinstance(reading.given, TemperatureTable):
+        own = temperature_of(first.path, first.acqus, name=series.name, trust=["given"], given=reading.given)
+        if np.isfinite(own.kelvin):
+            series.temperature = own
+            return
     kelvin = np.array([one.temperature.kelvin for one in group])
     known = kelvin[np.isfinite(kelvin)]
     series.temperature = replace(first.temperature, kelvin=float(known.mean()) if known.size else np.nan)
