@@ -14,28 +14,21 @@ import time
 import tracemalloc
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import nmrglue as ng
 import numpy as np
 
 import nmrdyn as nd
+from nmrdyn.simulate.example import example_truths
 
 SIZES = ((512, 16), (4096, 16), (4096, 64))  # complex points, rows
 
 
 def simulated(root: Path) -> list[Path]:
     """Expnos of several sizes: a simulated one, its FIDs followed by noise and its rows repeated."""
-    truth = nd.RelaxationTruth(
-        nucleus="23Na",
-        larmor_frequency=132.32e6,
-        cq=1e6,
-        eta=0.1,
-        activation_energy=0.45,
-        tau_c=1e-5,
-        reference_temperature=333.15,
-        temperature=[333.15],
-    )
+    truth = replace(example_truths()["23Na"], temperature=[333.15], temperature_error=0.0)
     rng = np.random.default_rng(1)
     expnos = []
     for points, rows in SIZES:

@@ -7,11 +7,12 @@ import nmrdyn as nd
 from nmrdyn.topspin.files.fid import read_fids
 from nmrdyn.topspin.files.lists import find_list, read_list
 from nmrdyn.topspin.files.parameters import read_parameters
+from nmrdyn.topspin.intensity import region
 from nmrdyn.topspin.intensity.box import echo_top
 from nmrdyn.topspin.intensity.measure import measure
 from nmrdyn.topspin.intensity.noise import measure_noise
-from nmrdyn.topspin.intensity.region import find_regions
 from nmrdyn.topspin.intensity.ringdown import ringdown
+from nmrdyn.topspin.intensity.shape import signal_length
 
 DWELL = 1e-5
 TIME = np.arange(2048) * DWELL
@@ -203,6 +204,11 @@ def test_what_a_line_beside_the_region_leaks_into_it(widths, most):
         parts = np.linalg.lstsq(np.stack([recovery(1.0), recovery(0.1)], axis=1), found.values, rcond=None)[0]
         leaks.append(parts[1] / parts[0])
     assert abs(np.mean(leaks)) < most + 3 * np.std(leaks) / np.sqrt(20)
+
+
+def find_regions(rows, dwell):
+    noise = measure_noise(rows)
+    return region.find_regions(rows[:, : signal_length(rows, noise)], dwell, noise)
 
 
 def test_several_lines_are_told_where_nothing_is_said():

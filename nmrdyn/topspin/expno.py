@@ -155,7 +155,7 @@ def _read_rows(one: Expno, reading: ReadOptions) -> None:
     fids = _rows(one, acqu2s, processed=reading.processed)
     one.remark("rows", *fids.notes)
     one.used = ~fids.empty
-    one.rows_recorded, one.rows_planned = int(one.used.sum()), max(one.rows_planned, len(fids.rows))
+    one.rows_recorded, one.rows_planned = int(one.used.sum()), fids.planned
     if recovers:
         _match_delays(one)
         measure_sites(one, fids, reading)

@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from nmrdyn.topspin.experiment.program import Program, options, parse_program, program_text
+from nmrdyn.topspin.experiment.program import Program, program_of
 from nmrdyn.topspin.experiment.sequence import irradiated
 from nmrdyn.topspin.files.parameters import loose_number
 from nmrdyn.topspin.files.text import plain, title_of
 
 _SLOWEST, _FASTEST = 100.0, 200e3  # Hz
-_UNSET = 4200.0  # Hz; MASR of three consoles on which nobody set it, two of them with probes that cannot spin so
+UNSET_MASR = 4200.0  # Hz; MASR of consoles on which nobody set it, some of them with probes that cannot spin so
 _ROTORS = (0.4, 0.5, 0.7, 0.8, 1.2, 1.3, 1.6, 1.9, 2.5, 3.2, 4.0, 5.0, 7.0)  # mm
 _HEATING, _AT_RATE, _AT_ROTOR = 10.0, 10e3, 4.0  # K, Hz, mm
 
@@ -64,8 +64,7 @@ def conditions(expno: Path, acqus: Mapping[str, Any]) -> Conditions:
     >>> rotor.notes[-1].split(":")[0]
     'friction at 12000 Hz heats the 4 mm rotor by about 14 K, which TE does not contain'
     """
-    text = program_text(expno)
-    program = parse_program(text, defined=options(str(acqus.get("ZGOPTNS", "")))) if text else None
+    program = program_of(expno, acqus)
     rate, notes = _mas(expno, acqus, program)
     if rate > 0:
         notes.append(_friction(rate, _rotor(acqus)))
@@ -83,7 +82,7 @@ def _mas(expno: Path, acqus: Mapping[str, Any], program: Program | None) -> tupl
     found = [(title, "the title")]
     if program is not None and "cnst31" in program.names:
         found.append((_constant(acqus, 31), "CNST31, which the pulse program uses"))
-    if "MAS" in probe.upper() and set_rate != _UNSET:
+    if "MAS" in probe.upper() and set_rate != UNSET_MASR:
         found.append((set_rate, "MASR"))
     found = [(rate, source) for rate, source in found if _SLOWEST <= rate <= _FASTEST]
     if found:
@@ -93,8 +92,8 @@ def _mas(expno: Path, acqus: Mapping[str, Any], program: Program | None) -> tupl
         return rate, [f"MAS rate {rate:g} Hz by {source}{differing}"]
     if "MAS" not in probe.upper() and _LIQUIDS.search(probe):
         return 0.0, []
-    if set_rate == _UNSET:
-        return np.nan, [f"MASR is {_UNSET:g} Hz, its value where nobody set it: the MAS rate is not known"]
+    if set_rate == UNSET_MASR:
+        return np.nan, [f"MASR is {UNSET_MASR:g} Hz, its value where nobody set it: the MAS rate is not known"]
     return np.nan, []
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from nmrdyn.schema import RECOVERY_KINDS, Array, InputError
-from nmrdyn.topspin.experiment.program import Program, options, parse_program, program_text
+from nmrdyn.topspin.experiment.program import Program, options, program_of
 from nmrdyn.topspin.experiment.sequence import measured
 from nmrdyn.topspin.files.lists import find_list
 from nmrdyn.topspin.files.text import plain
@@ -109,8 +109,7 @@ def kind_of(expno: Path, acqus: Mapping[str, Any], *, dimensions: int, varied: s
     if dimensions < 2:
         return Kind("other", ("one-dimensional", *([f"{source}: named {_words(named)}"] if named else [])))
     chosen = options(str(acqus.get("ZGOPTNS", "")))
-    text = program_text(expno)
-    program = parse_program(text, defined=chosen, varied=varied) if text else None
+    program = program_of(expno, acqus, varied=varied)
     votes, evidence, warnings = _from_text(program, acqus)
     if named:
         votes.append(_Vote(named, source, f"named {_words(named)}"))

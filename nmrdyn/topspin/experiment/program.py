@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from nmrdyn.topspin.files.text import text_inside
 
@@ -97,6 +98,12 @@ class Program:
 def options(zgoptns: str) -> tuple[str, ...]:
     """The names that ZGOPTNS defines, "-Dt1 -Drot" giving t1 and rot."""
     return tuple(dict.fromkeys(_OPTION.findall(zgoptns[:1000])))
+
+
+def program_of(expno: Path, acqus: Mapping[str, Any], *, varied: str = "") -> Program | None:
+    """The pulse program of an expno with the options of ZGOPTNS; None where there is none that can be read."""
+    text = program_text(expno)
+    return parse_program(text, defined=options(str(acqus.get("ZGOPTNS", ""))), varied=varied) if text else None
 
 
 def program_text(expno: Path) -> str:

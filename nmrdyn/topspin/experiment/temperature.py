@@ -13,6 +13,7 @@ from typing import Any
 
 from nmrdyn.schema import ZERO_CELSIUS, InputError
 from nmrdyn.temperatures import Given, TemperatureFormula
+from nmrdyn.topspin.experiment.conditions import UNSET_MASR
 from nmrdyn.topspin.files.parameters import loose_number, read_parameters
 from nmrdyn.topspin.files.text import text_inside, title_of
 
@@ -23,7 +24,6 @@ _NO_SENSOR = (673.2, 683.16, 690.2)  # 400 to 417 °C: thermocouple inputs at th
 _NEW_DATA_SET = (298.0, 300.0)  # K; what TopSpin writes into a new data set
 _USUAL = (60.0, 700.0)  # K; what probes reach in most laboratories
 _HIGHEST = 2000.0  # K
-_NEW_MASR = 4200.0  # Hz; likewise of a new data set
 _LARGEST_TRAIL = 200_000  # bytes that are read
 
 _NUMBER = r"[0-9]{1,4}(?:\.[0-9]{1,3}|,[0-9](?![0-9]))?"
@@ -165,8 +165,8 @@ def _given(given: Given, name: str, readings: Mapping[str, float]) -> Temperatur
         missing = [one for one in names if math.isnan(readings[one])]
         why = f"{' and '.join(missing)} not known here" if missing else "it gives no temperature here"
         return Temperature(notes=(f"{source}: {why}",))
-    note = f"{source}: MASR {_NEW_MASR:g} Hz is that of a new data set, perhaps not the spinning rate"
-    return Temperature(kelvin, stderr, source, (note,) if "MAS" in names and readings["MAS"] == _NEW_MASR else ())
+    note = f"{source}: MASR {UNSET_MASR:g} Hz is that of a new data set, perhaps not the spinning rate"
+    return Temperature(kelvin, stderr, source, (note,) if "MAS" in names and readings["MAS"] == UNSET_MASR else ())
 
 
 def _sensor(value: Any) -> float:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from nmrdyn.schema import Array, InputError
+from nmrdyn.topspin.files.text import decoded
 
 _LARGEST = 4_000_000  # bytes; the longest lists in use have some kilobytes
 
@@ -150,20 +151,14 @@ def _text(path: Path, spec: _Kind) -> str:
                 f"{path.parent}: needed a {spec.noun} list {path.name}, found none; is this an arrayed experiment?"
             )
         with path.open("rb") as file:
-            data = file.read(_LARGEST + 1)
+            data = file.read(min(path.stat().st_size, _LARGEST) + 1)
     except OSError as error:
         raise InputError(f"{path}: needed a readable file, found {error.strerror}; check its permissions") from error
     if len(data) > _LARGEST:
         raise InputError(
             f"{path}: needed a {spec.noun} list of at most {_LARGEST / 1e6:g} MB, found more; is this the list?"
         )
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return data.decode("utf-16", errors="replace")
-    data = data.removeprefix(b"\xef\xbb\xbf")
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError:  # comments of older computers; every byte is a letter in Latin-1
-        return data.decode("latin-1")
+    return decoded(data)
 
 
 def _code(line: str, spec: _Kind, *, where: str) -> str:

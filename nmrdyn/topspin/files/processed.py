@@ -149,7 +149,7 @@ def _weight(
     length = min(points // 2, matrix.transform) * part
     delay = _delay(acqus, where=expno / "acqus") * part
     # The filter's build-up holds next to no noise. TopSpin moves it before the first point, unless PKNL is off.
-    moved = delay if procs.get("PKNL", True) not in (False, "no") else 0.0
+    moved = delay if procs.get("PKNL") != "no" else 0.0
     first, last = delay - moved, length - moved
     shift = number(procs, "PHC1", where=where, default=0) / 360 * part
     window = int(number(procs, "WDW", where=where, default=0))

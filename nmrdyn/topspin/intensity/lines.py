@@ -11,7 +11,7 @@ from nmrdyn.schema import Array
 from nmrdyn.topspin.files.digital_filter import ComplexArray
 from nmrdyn.topspin.intensity.noise import Noise
 from nmrdyn.topspin.intensity.reading import integral, read_by
-from nmrdyn.topspin.intensity.region import regions_of, through_window, window
+from nmrdyn.topspin.intensity.region import find_regions, through_window, window
 from nmrdyn.topspin.intensity.shape import Shape, shared_shape, signal_length
 
 _LEVEL = 1e-3  # how often lines that recover alike are called something else
@@ -50,14 +50,14 @@ def narrow_lines(
     as long as the FID may be hidden in each point of it, and still stand out of the spectrum.
     """
     length, seen = points, rows[:, :points]
-    whole = line_window(rows.shape[1], dwell, regions_of(rows, dwell, noise))
+    whole = line_window(rows.shape[1], dwell, find_regions(rows, dwell, noise))
     if whole is not None:
         inside = through_window(rows, whole)
         length = signal_length(inside, noise, share=share * float(np.mean(whole**2)))
         length, seen = (length, inside[:, :length]) if length > _LONGER * points else (points, inside[:, :points])
     # Weaker lines, as spinning sidebands, stand out where the rows are added up.
     values = shared_shape(seen).values
-    lines = regions_of((values @ rows[:, :length])[None] / np.linalg.norm(values), dwell, noise)
+    lines = find_regions((values @ rows[:, :length])[None] / np.linalg.norm(values), dwell, noise)
     weights = line_window(length, dwell, lines)
     return None if weights is None else (length, lines, weights)
 

@@ -14,7 +14,7 @@ from nmrdyn.topspin.intensity.drift import followed, moved
 from nmrdyn.topspin.intensity.lines import narrow_lines, outside, recovering
 from nmrdyn.topspin.intensity.noise import Noise, measure_noise, without_offset
 from nmrdyn.topspin.intensity.reading import integral, read_by
-from nmrdyn.topspin.intensity.region import listed, regions_of, settling, tails, through_window, window
+from nmrdyn.topspin.intensity.region import find_regions, listed, settling, tails, through_window, window
 from nmrdyn.topspin.intensity.ringdown import ringdown
 from nmrdyn.topspin.intensity.shape import signal_length
 
@@ -148,7 +148,7 @@ def _measure(
     points = signal_length(inside, noise, share=left)
     # Lines beside the region are looked for where they are not weakened by its window.
     seen = points if region is None else signal_length(rows, noise)
-    lines = regions_of(rows[:, :seen], dwell, noise)
+    lines = find_regions(rows[:, :seen], dwell, noise)
     beside = [] if region is None else outside(lines, region)
     cropped = inside[:, :points]
     if beside and weights is not None:

@@ -8,8 +8,7 @@ from scipy.special import chdtri
 
 from nmrdyn.schema import Array, InputError
 from nmrdyn.topspin.files.digital_filter import ComplexArray
-from nmrdyn.topspin.intensity.noise import Noise, measure_noise
-from nmrdyn.topspin.intensity.shape import signal_length
+from nmrdyn.topspin.intensity.noise import Noise
 
 _EDGE = 0.15  # share of a region, on either side, over which its window opens
 _FALSE = 1e-4  # how often noise alone makes a line
@@ -71,30 +70,25 @@ def tails(weights: Array, points: int, degree: int) -> ComplexArray:
     return np.linalg.qr(shapes.T)[0].T
 
 
-def find_regions(rows: ComplexArray, dwell: float) -> list[tuple[float, float]]:
-    """Where the signal of FIDs (row, point) is: (low, high) in Hz from the carrier, lowest first.
+def find_regions(rows: ComplexArray, dwell: float, noise: Noise) -> list[tuple[float, float]]:
+    """Where the signal of FIDs (row, point), cropped to where there is some, is: (low, high) in Hz from the carrier.
 
-    Lines are apart where the power between them falls below a tenth of that of the weaker; spinning sidebands are
-    lines of their own. A line ends where it sinks into the noise, or to a tenth of its height (in
+    Lowest first. Lines are apart where the power between them falls below a tenth of that of the weaker; spinning
+    sidebands are lines of their own. A line ends where it sinks into the noise, or to a tenth of its height (in
     magnitude); one of less than 3 % of the strongest is not told from that one's side lobes.
 
     Examples
     --------
     >>> import numpy as np
+    >>> from nmrdyn.topspin.intensity.noise import measure_noise
     >>> time = np.arange(1024) * 1e-5
     >>> line = np.exp(2j * np.pi * 5e3 * time - (1e3 * time) ** 2)
     >>> rng = np.random.default_rng(1)
     >>> rows = np.outer([1, 2, 3, 4], line) + 0.02 * rng.standard_normal((4, 1024))
-    >>> [(low, high)] = find_regions(rows, 1e-5)
+    >>> [(low, high)] = find_regions(rows[:, :300], 1e-5, measure_noise(rows))
     >>> low < 5e3 < high
     True
     """
-    noise = measure_noise(rows)
-    return regions_of(rows[:, : signal_length(rows, noise)], dwell, noise)
-
-
-def regions_of(rows: ComplexArray, dwell: float, noise: Noise) -> list[tuple[float, float]]:
-    """`find_regions` for the first points of FIDs whose noise is known."""
     n_rows, n_points = rows.shape
     # A rise before the fall: the jump with which a FID begins gives a line long tails that hold next to no area.
     taper = np.sin(np.pi * np.sqrt(np.arange(n_points) / n_points)) ** 2
