@@ -5,8 +5,6 @@ from .efg.read import read_efg as read_efg
 from .efg.tensor import fluctuating_fraction as fluctuating_fraction
 from .efg.tensor import quadrupolar_parameters as quadrupolar_parameters
 from .inference.infer import infer as infer
-from .inference.priors import Normal as Normal
-from .inference.priors import Uniform as Uniform
 from .inference.process import Conductivity as Conductivity
 from .inference.process import CorrelationTime as CorrelationTime
 from .inference.process import Probe as Probe
@@ -27,6 +25,9 @@ from .motion.spectral_density import LipariSzabo as LipariSzabo
 from .motion.spectral_density import LogNormal as LogNormal
 from .motion.spectral_density import Richards2D as Richards2D
 from .motion.spectral_density import TwoProcess as TwoProcess
+from .priors import HalfNormal as HalfNormal
+from .priors import Normal as Normal
+from .priors import Uniform as Uniform
 from .recovery.exponentials import BiExponential as BiExponential
 from .recovery.exponentials import TriExponential as TriExponential
 from .recovery.fit import fit_recovery as fit_recovery

@@ -13,7 +13,7 @@ from nmrdyn.inference.diagnostics import LEAST_ESS, LEAST_LENGTH, MOST_R_HAT, Di
 from nmrdyn.inference.model import QUANTITY, JointModel
 from nmrdyn.inference.modes import Modes
 from nmrdyn.inference.predictive import Misfit
-from nmrdyn.inference.priors import Normal, Uniform
+from nmrdyn.priors import Normal, Uniform
 from nmrdyn.inference.process import Conductivity, Probe, Process
 from nmrdyn.inference.sampler import Chains
 from nmrdyn.schema import BOLTZMANN_EV

@@ -15,7 +15,7 @@ from nmrdyn.inference.model import JointModel, measurements
 from nmrdyn.inference.modes import find_modes
 from nmrdyn.inference.posterior import Outcome, assemble
 from nmrdyn.inference.predictive import Branches, branches, curves, predict
-from nmrdyn.inference.priors import Prior
+from nmrdyn.priors import Prior
 from nmrdyn.inference.process import Conductivity, CorrelationTime, Probe, Process
 from nmrdyn.inference.sampler import sample
 from nmrdyn.motion.checks import of_motion

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from nmrdyn.inference.priors import Normal, Prior, Uniform
+from nmrdyn.priors import Normal, Prior, Uniform
 from nmrdyn.inference.process import Conductivity, CorrelationTime, Probe, Process
 from nmrdyn.motion.mechanism import Adjustable, Mechanism
 from nmrdyn.schema import Array, InputError

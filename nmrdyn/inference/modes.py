@@ -16,7 +16,7 @@ from scipy.special import expit, log_expit, logit
 
 from nmrdyn.inference.importance import Proposal, importance_sample, modes_proposal
 from nmrdyn.inference.model import JointModel, Measurements
-from nmrdyn.inference.priors import Uniform
+from nmrdyn.priors import Uniform
 from nmrdyn.inference.process import Conductivity, CorrelationTime
 from nmrdyn.motion.mechanism import Mechanism
 from nmrdyn.schema import BOLTZMANN_EV, Array, InputError

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import Any
 
-from nmrdyn.inference.priors import Normal, Prior
+from nmrdyn.priors import Normal, Prior
 from nmrdyn.inference.process import Conductivity, CorrelationTime
 from nmrdyn.motion import spectral_density as densities
 from nmrdyn.motion.background import Background

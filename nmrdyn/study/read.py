@@ -14,7 +14,7 @@ import xarray as xr
 
 from nmrdyn.conductivity import read_conductivity
 from nmrdyn.findings import attach, attached, within
-from nmrdyn.inference.priors import Prior
+from nmrdyn.priors import Prior
 from nmrdyn.inference.process import Conductivity, CorrelationTime, Probe, Process
 from nmrdyn.motion.mechanism import Mechanism
 from nmrdyn.recovery.model import RecoveryModel

@@ -14,6 +14,11 @@ class Prior(Protocol):
     """What the posterior needs of a prior."""
 
     @property
+    def support(self) -> tuple[float, float]:
+        """The values it allows lie between these."""
+        ...
+
+    @property
     def centre(self) -> float:
         """A typical value, where searches start."""
         ...
@@ -50,6 +55,10 @@ class Normal:
             raise InputError(f"Normal prior: needed a mean and a positive sd, found {self.mean} and {self.sd}")
 
     @property
+    def support(self) -> tuple[float, float]:
+        return -np.inf, np.inf
+
+    @property
     def centre(self) -> float:
         return self.mean
 
@@ -82,6 +91,10 @@ class Uniform:
             raise InputError(f"Uniform prior: needed low below high, found {self.low} and {self.high}")
 
     @property
+    def support(self) -> tuple[float, float]:
+        return self.low, self.high
+
+    @property
     def centre(self) -> float:
         return (self.low + self.high) / 2
 
@@ -94,3 +107,39 @@ class Uniform:
 
     def draw(self, n: int, rng: np.random.Generator) -> Array:
         return rng.uniform(self.low, self.high, n)
+
+
+@dataclass(frozen=True)
+class HalfNormal:
+    """The positive half of a normal distribution about 0 with `scale`, for a size that may well be 0.
+
+    Examples
+    --------
+    >>> HalfNormal(0.5).log_density(np.array([-0.1, 0.0])).round(3)
+    array([ -inf, 0.467])
+    """
+
+    scale: float
+
+    def __post_init__(self) -> None:
+        if not (np.isfinite(self.scale) and self.scale > 0):
+            raise InputError(f"HalfNormal prior: needed a positive scale, found {self.scale}")
+
+    @property
+    def support(self) -> tuple[float, float]:
+        return 0.0, np.inf
+
+    @property
+    def centre(self) -> float:
+        return 0.6745 * self.scale  # the median
+
+    @property
+    def width(self) -> float:
+        return 0.6028 * self.scale
+
+    def log_density(self, value: Array) -> Array:
+        inside = -0.5 * (value / self.scale) ** 2 + np.log(2 / (self.scale * np.sqrt(2 * np.pi)))
+        return np.where(value >= 0, inside, -np.inf)
+
+    def draw(self, n: int, rng: np.random.Generator) -> Array:
+        return np.abs(rng.normal(0.0, self.scale, n))
