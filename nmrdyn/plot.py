@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -131,10 +133,11 @@ def _inverse(celsius: npt.ArrayLike) -> Array:
 
 def _band(axes: Axes, prediction: xr.Dataset, quantity: str, colour: str, scale: Array | float = 1.0) -> None:
     x = 1000 / prediction["temperature"].values
-    low95, low68, median, high68, high95 = prediction[quantity].values * scale
-    axes.fill_between(x, low95, high95, color=colour, alpha=0.15, lw=0)
-    axes.fill_between(x, low68, high68, color=colour, alpha=0.25, lw=0)
-    axes.plot(x, median, lw=0.9, color=colour)
+    for field in range(prediction.sizes["field"]):
+        low95, low68, median, high68, high95 = prediction[quantity].values[:, field] * scale
+        axes.fill_between(x, low95, high95, color=colour, alpha=0.15, lw=0)
+        axes.fill_between(x, low68, high68, color=colour, alpha=0.25, lw=0)
+        axes.plot(x, median, lw=0.9, color=colour)
 
 
 def _horizontal_error(data: xr.Dataset) -> Array:
@@ -148,10 +151,14 @@ def _draw_t1(axes: Axes, process: xr.DataTree, name: str, colour: str) -> None:
         return
     data = process["relaxation"].dataset
     _band(axes, process["prediction"].dataset, "t1", colour)
-    axes.errorbar(
-        1000 / data["temperature"], data["t1"], data["t1_stderr"], _horizontal_error(data), "o", ms=3.5, lw=0.9,
-        color=colour, label=name,
-    )  # fmt: skip
+    fields = process["prediction"].dataset["larmor_frequency"].values
+    for marker, field in zip(itertools.cycle("os^Dv"), fields, strict=False):
+        one = data.isel(experiment=np.flatnonzero(data["larmor_frequency"].values == field))
+        label = name if fields.size == 1 else f"{name}, {field / 1e6:.1f} MHz"
+        axes.errorbar(
+            1000 / one["temperature"], one["t1"], one["t1_stderr"], _horizontal_error(one), marker, ms=3.5, lw=0.9,
+            color=colour, label=label,
+        )  # fmt: skip
     motion = process["motion"].dataset
     low = ~motion["feasible"].values & np.isfinite(data["t1"].values)
     if low.any():
@@ -166,7 +173,7 @@ def _draw_tau(axes: Axes, process: xr.DataTree, name: str, colour: str) -> None:
     if "motion" not in process:
         return
     data = process["motion"].dataset
-    _band(axes, process["prediction"].dataset, "tau_c", colour)
+    _band(axes, process["prediction"].dataset.isel(field=[0]), "tau_c", colour)  # which no field changes
     weight = (
         data["branch_probability"].values if "branch_probability" in data else np.full((len(data.experiment), 2), 0.5)
     )
@@ -247,7 +254,7 @@ def corner(posterior: xr.DataTree, name: str) -> Figure:
 
     require(posterior, "posterior")
     draws = posterior["posterior"].dataset
-    columns = [key for key in draws if str(key).startswith(f"{name}.")]
+    columns = [key for key in json.loads(posterior.attrs["priors"]) if key.startswith(f"{name}.")]
     table = np.stack([draws[key].values.ravel() for key in columns], axis=1)
     table = table[:: max(1, len(table) // 10_000)]
     labels = [
@@ -259,3 +266,92 @@ def corner(posterior: xr.DataTree, name: str) -> Figure:
             table, labels=labels, fig=figure, quantiles=[0.16, 0.5, 0.84], color=COLOURS[0], quiet=True
         )
     return figure
+
+
+# To be pasted into nmrdyn/plot.py (imports there: np, xr, Axes, Figure, COLOURS, _GREY, style, require; all present).
+
+# Words for the sources of an error budget; others keep their name.
+_SOURCES = {
+    "misfit": "scatter",
+    "temperature": "temperature of a run",
+    "offset": "offset of the thermometer",
+    "scale": "scale of the thermometer",
+    "cq": "C_Q",
+    "law": "priors of the law",
+}
+
+
+def budget(posterior: xr.DataTree, *, ax: Axes | None = None) -> Axes:
+    """The error budget: the share of each source in the variance of each barrier and difference, as stacked bars.
+
+    A rest below 0 is drawn to the left of 0. Behind each bar stands the standard deviation.
+
+    Parameters
+    ----------
+    posterior : what `infer` returned
+    ax : axes to draw on, new ones unless said
+    """
+    require(posterior, "posterior")
+    table = posterior["budget"].dataset
+    share = np.nan_to_num(table["share"].values)
+    shown = [k for k in range(share.shape[1]) if np.abs(share[:, k]).max() > 5e-3]
+    level = np.arange(share.shape[0])[::-1]
+    with style():
+        axes = ax if ax is not None else Figure(figsize=(6.2, 0.36 * len(level) + 1.5)).subplots()
+        end = np.zeros(len(level))
+        for index, k in enumerate(shown):
+            name = str(table["source"].values[k])
+            colour = _GREY if name == "rest" else COLOURS[index % len(COLOURS)]
+            left = np.where(share[:, k] < 0, 0.0, end)
+            said = _SOURCES.get(name, name)
+            axes.barh(level, 100 * share[:, k], left=100 * left, height=0.62, color=colour, label=said)
+            end += np.maximum(share[:, k], 0.0)
+        for at, reach, variance in zip(level, end, table["total"].values, strict=True):
+            axes.text(100 * reach + 1.5, at, f"{1e3 * np.sqrt(variance):.1f} meV", va="center")
+        axes.axvline(0, lw=0.8, color="black")
+        axes.set_yticks(level, table["quantity"].values)
+        axes.set_xlim(min(0.0, 100 * share.min() - 2), 100 * end.max() + 18)
+        axes.set_xlabel("share of the variance / %")
+        axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4)
+    return axes
+
+
+def savage_dickey(comparison: xr.Dataset, *, ax: Axes | None = None) -> Axes:
+    """The Bayes factor of no difference over the width of the prior of the difference, for each pair that has one."""
+    require(comparison, "comparison")
+    width = 1e3 * comparison["width"].values
+    with style():
+        axes = ax if ax is not None else Figure(figsize=(4.6, 3.4)).subplots()
+        axes.axhspan(1 / 3, 3, color=_GREY, alpha=0.15, lw=0)
+        axes.axhline(1, lw=0.8, color=_GREY)
+        for index, pair in enumerate(comparison["pair"].values):
+            factor = comparison["bayes_factor"].sel(pair=pair).values
+            if np.isfinite(factor).any():
+                axes.plot(width, factor, lw=1.2, color=COLOURS[index % len(COLOURS)], label=str(pair))
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+        axes.set_xlabel("sd of the difference, if there is one / meV")
+        axes.set_ylabel("Bayes factor of no difference")
+        if axes.get_lines()[1:]:
+            axes.legend()
+    return axes
+
+
+def influence(posterior: xr.DataTree, *, ax: Axes | None = None) -> Axes:
+    """What each barrier would be without each run: shift and standard deviation against temperature."""
+    require(posterior, "posterior")
+    table = posterior["influence"].dataset
+    with style():
+        axes = ax if ax is not None else Figure(figsize=(4.6, 3.0)).subplots()
+        axes.axhline(0, lw=0.8, color=_GREY)
+        for index, name in enumerate(table["barrier"].values):
+            one = table.sel(barrier=name)
+            told = np.isfinite(one["mean"].values)
+            axes.errorbar(
+                one["temperature"].values[told], 1e3 * one["mean_shift"].values[told], 1e3 * one["sd"].values[told],
+                fmt="o", ms=3.5, lw=0.9, color=COLOURS[index % len(COLOURS)], label=str(name),
+            )  # fmt: skip
+        axes.set_xlabel("temperature left out / K")
+        axes.set_ylabel("shift of the barrier / meV")
+        axes.legend()
+    return axes

@@ -110,6 +110,46 @@ class Uniform:
 
 
 @dataclass(frozen=True)
+class LogUniform:
+    """Uniform distribution of the logarithm from `low` to `high`, for a size whose order of magnitude is not known.
+
+    Examples
+    --------
+    >>> np.exp(LogUniform(1.0, np.e).log_density(np.array([0.5, 1.0, 2.0])))
+    array([0. , 1. , 0.5])
+    """
+
+    low: float
+    high: float
+
+    def __post_init__(self) -> None:
+        if not (np.isfinite(self.low) and np.isfinite(self.high) and 0 < self.low < self.high):
+            raise InputError(f"LogUniform prior: needed a positive low below high, found {self.low} and {self.high}")
+
+    @property
+    def support(self) -> tuple[float, float]:
+        return self.low, self.high
+
+    @property
+    def centre(self) -> float:
+        return float(np.sqrt(self.low * self.high))
+
+    @property
+    def width(self) -> float:
+        span = np.log(self.high / self.low)
+        mean, square = (self.high - self.low) / span, (self.high**2 - self.low**2) / (2 * span)
+        return float(np.sqrt(square - mean**2))
+
+    def log_density(self, value: Array) -> Array:
+        inside = (value >= self.low) & (value <= self.high)
+        logarithm = np.log(np.where(inside, value, self.low))
+        return np.where(inside, -logarithm - np.log(np.log(self.high / self.low)), -np.inf)
+
+    def draw(self, n: int, rng: np.random.Generator) -> Array:
+        return np.exp(rng.uniform(np.log(self.low), np.log(self.high), n))
+
+
+@dataclass(frozen=True)
 class HalfNormal:
     """The positive half of a normal distribution about 0 with `scale`, for a size that may well be 0.
 

@@ -166,7 +166,9 @@ STAGES: dict[str, Stage] = {
             "probability_equivalent": Variable(("pair",), "", "probability that |difference| is inside the margin"),
             "verdict": Variable(("pair",), "", "same, different or undecided"),
             "reason": Variable(("pair",), "", "why the verdict is what it is"),
+            "bayes_factor": Variable(("pair", "width"), "", "Bayes factor of no difference"),
         },
+        coords={"width": Variable(("width",), "eV", "standard deviation of the difference if there is one")},
     ),
 }
 

@@ -1,146 +1,13 @@
-"""Laws of temperature: how a correlation time, a conductivity or a coupling follows T, and what a barrier then means.
-
-A law has `parameters`, `correlation_time(temperature, ...)` and `apparent_barrier(temperature, ...)`, which takes the
-same parameters and is d ln(tau_c) / d(1/kT), the slope that an Arrhenius plot shows at that temperature.
-"""
+"""A coupling that changes with temperature, and barriers from points and straight lines. Laws are in `laws`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from nmrdyn.schema import BOLTZMANN_EV, PLANCK_EV, Array, InputError
-
-_GAS_CONSTANT = 1.380649e-23 * 6.02214076e23  # J/(mol K), exact
-
-
-@dataclass(frozen=True)
-class Arrhenius:
-    """tau_c = tau0 exp(Ea / kT), with Ea in eV and tau0 in s; one barrier, no phase transition in between.
-
-    Examples
-    --------
-    >>> law = Arrhenius()
-    >>> print(f"{law.correlation_time(333.15, activation_energy=0.4, log10_tau0=-13):.4e} s")
-    1.1248e-07 s
-    """
-
-    parameters: ClassVar[tuple[str, ...]] = ("activation_energy", "log10_tau0")
-
-    def exponent(self, temperature: npt.ArrayLike, activation_energy: npt.ArrayLike) -> Array:
-        """Ea / kT, broadcast."""
-        return np.asarray(activation_energy) / (BOLTZMANN_EV * np.asarray(temperature, dtype=float))
-
-    def correlation_time(
-        self, temperature: npt.ArrayLike, *, activation_energy: npt.ArrayLike, log10_tau0: npt.ArrayLike
-    ) -> Array:
-        """tau_c [s] at `temperature` [K], broadcast; infinite where it exceeds every float."""
-        return _exp(np.log(10.0) * np.asarray(log10_tau0) + self.exponent(temperature, activation_energy))
-
-    def apparent_barrier(
-        self, temperature: npt.ArrayLike, *, activation_energy: npt.ArrayLike, log10_tau0: npt.ArrayLike
-    ) -> Array:
-        """Ea [eV] at every `temperature` [K], broadcast."""
-        return np.broadcast_arrays(activation_energy, temperature, log10_tau0)[0].astype(float)[()]
-
-
-@dataclass(frozen=True)
-class VTF:
-    """tau_c = tau0 exp(B / (T - T0)): motion that freezes at the Vogel temperature T0, as in glasses and polymers.
-
-    `temperature_scale` is B [K], `vogel_temperature` T0 [K], tau0 in s. T0 = 0 is Arrhenius with Ea = k B. At T0 and
-    below there is no motion, and every result is NaN. Source: Vogel, Phys. Z. 22 (1921) 645; Fulcher, J. Am. Ceram.
-    Soc. 8 (1925) 339; Tammann, Hesse, Z. Anorg. Allg. Chem. 156 (1926) 245.
-
-    Examples
-    --------
-    The barrier grows on cooling, here from 0.65 eV at 300 K to 3.13 eV at 220 K:
-
-    >>> law = VTF()
-    >>> law.apparent_barrier([300.0, 220.0], temperature_scale=1200.0, vogel_temperature=180.0, log10_tau0=-13).round(2)
-    array([0.65, 3.13])
-    """
-
-    parameters: ClassVar[tuple[str, ...]] = ("temperature_scale", "vogel_temperature", "log10_tau0")
-
-    def correlation_time(
-        self,
-        temperature: npt.ArrayLike,
-        *,
-        temperature_scale: npt.ArrayLike,
-        vogel_temperature: npt.ArrayLike,
-        log10_tau0: npt.ArrayLike,
-    ) -> Array:
-        """tau_c [s] at `temperature` [K], broadcast; NaN at T0 and below, infinite where it exceeds every float."""
-        exponent = np.asarray(temperature_scale) / _above(temperature, vogel_temperature)
-        return _exp(np.log(10.0) * np.asarray(log10_tau0) + exponent)
-
-    def apparent_barrier(
-        self,
-        temperature: npt.ArrayLike,
-        *,
-        temperature_scale: npt.ArrayLike,
-        vogel_temperature: npt.ArrayLike,
-        log10_tau0: npt.ArrayLike,
-    ) -> Array:
-        """The barrier k B T^2 / (T - T0)^2 [eV] at `temperature` [K], broadcast; NaN at T0 and below."""
-        ratio = np.asarray(temperature, dtype=float) / _above(temperature, vogel_temperature)
-        barrier = BOLTZMANN_EV * np.asarray(temperature_scale) * ratio**2
-        return np.broadcast_arrays(barrier, log10_tau0)[0].astype(float)[()]
-
-
-@dataclass(frozen=True)
-class Eyring:
-    """1/tau_c = (kT/h) exp(dS/k) exp(-dH/kT): a transition state with an enthalpy and an entropy.
-
-    `activation_enthalpy` is dH [eV], `activation_entropy` dS [J/(mol K)]. Source: Eyring, J. Chem. Phys. 3 (1935) 107.
-
-    Examples
-    --------
-    >>> law = Eyring()
-    >>> print(f"{law.correlation_time(300.0, activation_enthalpy=0.374148, activation_entropy=-4.40795):.3e} s")
-    5.245e-07 s
-    >>> print(f"{law.apparent_barrier(300.0, activation_enthalpy=0.374148, activation_entropy=-4.40795):.4f} eV")
-    0.4000 eV
-    """
-
-    parameters: ClassVar[tuple[str, ...]] = ("activation_enthalpy", "activation_entropy")
-
-    def correlation_time(
-        self, temperature: npt.ArrayLike, *, activation_enthalpy: npt.ArrayLike, activation_entropy: npt.ArrayLike
-    ) -> Array:
-        """tau_c [s] at `temperature` [K], broadcast; infinite where it exceeds every float."""
-        thermal = BOLTZMANN_EV * np.asarray(temperature, dtype=float)
-        free = np.asarray(activation_enthalpy) / thermal - np.asarray(activation_entropy) / _GAS_CONSTANT
-        return _exp(np.log(PLANCK_EV / thermal) + free)
-
-    def apparent_barrier(
-        self, temperature: npt.ArrayLike, *, activation_enthalpy: npt.ArrayLike, activation_entropy: npt.ArrayLike
-    ) -> Array:
-        """The barrier dH + kT [eV] at `temperature` [K], broadcast."""
-        barrier = np.asarray(activation_enthalpy) + BOLTZMANN_EV * np.asarray(temperature, dtype=float)
-        return np.broadcast_arrays(barrier, activation_entropy)[0].astype(float)[()]
-
-    @staticmethod
-    def from_arrhenius(
-        *, activation_energy: npt.ArrayLike, log10_tau0: npt.ArrayLike, temperature: npt.ArrayLike
-    ) -> tuple[Array, Array]:
-        """(dH [eV], dS [J/(mol K)]) with the tau_c and the slope of an Arrhenius law at `temperature` [K], broadcast.
-
-        dH = Ea - kT and dS = k (ln(h / (kT tau0)) - 1). Away from that temperature the two laws part.
-
-        Examples
-        --------
-        >>> enthalpy, entropy = Eyring.from_arrhenius(activation_energy=0.4, log10_tau0=-13, temperature=300.0)
-        >>> print(f"{enthalpy:.4f} eV, {entropy:.3f} J/(mol K)")
-        0.3741 eV, -4.408 J/(mol K)
-        """
-        thermal = BOLTZMANN_EV * np.asarray(temperature, dtype=float)
-        entropy = _GAS_CONSTANT * (np.log(PLANCK_EV / thermal) - np.log(10.0) * np.asarray(log10_tau0) - 1.0)
-        return np.asarray(activation_energy) - thermal, entropy
+from nmrdyn.schema import BOLTZMANN_EV, Array, InputError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -285,15 +152,3 @@ def barrier_error(activation_energy: npt.ArrayLike, *, temperature: npt.ArrayLik
     0.0060 eV
     """
     return 2 * np.asarray(activation_energy) * np.asarray(offset) / np.asarray(temperature, dtype=float)
-
-
-def _above(temperature: npt.ArrayLike, vogel_temperature: npt.ArrayLike) -> Array:
-    """T - T0 [K], NaN where it is not positive."""
-    gap = np.asarray(temperature, dtype=float) - np.asarray(vogel_temperature)
-    return np.where(gap > 0, gap, np.nan)
-
-
-def _exp(exponent: Array) -> Array:
-    """A motion that is too slow for a float is frozen, which is no cause for a warning."""
-    with np.errstate(over="ignore"):
-        return np.exp(exponent)

@@ -144,7 +144,7 @@ def test_comparison_is_stamped():
     assert comparison.difference.dims == ("pair", "sample")
     assert comparison.activation_energy.dims == ("process", "sample")
     assert comparison.difference.attrs["units"] == comparison.activation_energy.attrs["units"] == "eV"
-    assert comparison.sizes == {"process": 2, "sample": 4000, "pair": 1}
+    assert comparison.sizes == {"process": 2, "sample": 4000, "pair": 1, "width": 25}
 
 
 def test_one_process_has_no_pairs():

@@ -27,6 +27,7 @@ MAY_IMPORT = {
     "efg": BOTTOM,
     "thermal": BOTTOM,
     "laws": BOTTOM | {"priors"},
+    "join": BOTTOM,
     "thermometers": BOTTOM,
     "transport": BOTTOM,
     "temperatures": BOTTOM | {"thermometers", "columns", "formulas"},
@@ -53,6 +54,7 @@ MAY_IMPORT = {
         "plot",
         "laws",
         "priors",
+        "join",
         "simulate",
     },
     "cli": BOTTOM

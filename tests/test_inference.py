@@ -5,7 +5,6 @@ Energies are in eV, times in s, temperatures in K. Formulas here are written ane
 
 import json
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,9 +15,10 @@ from scipy import stats
 from scipy.special import logsumexp
 
 import nmrdyn as nd
-from nmrdyn.inference.checks import of_probes
+from nmrdyn.inference.checks import _of_probes
 from nmrdyn.inference.diagnostics import Diagnostics, autocorrelation_time, converged, diagnose, modes_agree
-from nmrdyn.inference.model import JointModel, measurements
+from nmrdyn.inference.measurements import measurements
+from nmrdyn.inference.model import JointModel
 from nmrdyn.inference.modes import find_modes
 from nmrdyn.inference.predictive import predict
 from nmrdyn.report.summary import verdict_lines
@@ -71,8 +71,18 @@ def log10_tau0(tau, kelvin, barrier):
 
 def model_of(*processes, probes=(), priors=None):
     known = {probe.name: probe for probe in probes}
-    data = [measurements(process, process.data) for process in processes]
-    return JointModel(data, known, priors or {})
+    data = [measurements(process, {process.datum: process.data}) for process in processes]
+    return JointModel(data, known, unscattered(processes) | (priors or {}))
+
+
+def unscattered(processes):
+    """Priors that leave out the scatter between experiments, for closed forms that do not know it."""
+    known = [p for p in processes if not np.isnan(p.data.get("conductivity_stderr", xr.DataArray(0.0))).any()]
+    return {f"{process.name}.scatter": 0.0 for process in known}
+
+
+def infer(processes, **kwargs):
+    return nd.infer(processes, **kwargs | {"priors": unscattered(processes) | kwargs.get("priors", {})})
 
 
 def described(posterior, name):
@@ -135,7 +145,7 @@ def line(name="eis", **kwargs):
 
 @pytest.fixture(scope="module")
 def straight():
-    return nd.infer([line()], seed=1)
+    return infer([line()], seed=1)
 
 
 def test_draws_of_an_even_line_follow_the_closed_form(straight):
@@ -148,7 +158,7 @@ def test_draws_of_an_even_line_follow_the_closed_form(straight):
 def test_draws_of_a_straight_line_follow_the_closed_form(seed, kelvin, barrier, noise):
     process, y = conductivity_case(seed, kelvin, barrier, noise)
     mean, covariance = line_through(kelvin, y, np.diag(noise**2))
-    assert_draws_follow(nd.infer([process], seed=seed), "eis", mean, covariance)
+    assert_draws_follow(infer([process], seed=seed), "eis", mean, covariance)
 
 
 def with_temperature_errors(seed):
@@ -162,7 +172,7 @@ def with_temperature_errors(seed):
     slope_of_sigma = slope - 1 / kelvin  # the data are ln sigma, and ln T moves too
     moved = np.diag(noise**2 + slope_of_sigma**2 * probe.point**2)
     covariance = moved + np.outer(slope_of_sigma, slope_of_sigma) * probe.offset**2
-    posterior = nd.infer([process], seed=seed, probes=[probe])
+    posterior = infer([process], seed=seed, probes=[probe])
     return posterior, line_through(kelvin, y, covariance), line_through(kelvin, y, moved)
 
 
@@ -181,7 +191,7 @@ def test_deviations_from_the_closed_form_are_monte_carlo_errors():
         kelvin, noise = np.arange(280.0, 341.0, 10.0), np.full(7, 0.02)
         process, y = conductivity_case(seed, kelvin, 0.5, noise)
         mean, covariance = line_through(kelvin, y, np.diag(noise**2))
-        found.append(assert_draws_follow(nd.infer([process], seed=seed), "eis", mean, covariance)[0])
+        found.append(assert_draws_follow(infer([process], seed=seed), "eis", mean, covariance)[0])
     # The sd of that many standard normals lies between these with probability 0.995.
     low, high = np.sqrt(stats.chi2.ppf([0.0025, 0.9975], studies - 1) / (studies - 1))
     assert low < np.std(found, ddof=1) < high
@@ -191,9 +201,10 @@ def test_deviations_from_the_closed_form_are_monte_carlo_errors():
 
 
 def kernel(value, predicted, stderr, dof):
-    """Log density of a normal or Student-t error, without the constant that no parameter changes."""
+    """Log density of a normal or Student-t error, without the constant of the normal."""
     z = (value - predicted) / stderr
-    return (-(z**2) / 2 if dof is None else -(dof + 1) / 2 * np.log1p(z**2 / dof)) - np.log(stderr)
+    constant = np.log(2 * np.pi) / 2  # of the normal, left out
+    return (-(z**2) / 2 if dof is None else stats.t(dof).logpdf(z) + constant) - np.log(stderr)
 
 
 def brute_force(runs):
@@ -267,7 +278,7 @@ def test_likelihood_of_shared_runs_integrates_each_temperature_once(same_runs, r
         rotation(KELVIN + 0.2, other, relative_error, dof),  # read within half a kelvin: the same run
         probes=[nd.Probe(name="oven", point=1.0, same_runs=same_runs)],
     )
-    assert (model.n_runs, model.shared_runs) == ((5, 5) if same_runs else (10, 0))
+    assert (model.runs.n, model.runs.shared) == ((5, 5) if same_runs else (10, 0))
     for change in AROUND:
         theta = moved(THETA, *change)
         first = [of_row(at, value, theta, relative_error, dof, SODIUM) for at, value in zip(KELVIN, t1, strict=True)]
@@ -285,7 +296,7 @@ def test_runs_more_than_half_a_kelvin_apart_are_not_shared():
     t1, other, _ = near_minimum(2, 0.02)
     probe = nd.Probe(name="oven", point=1.0, same_runs=True)
     model = model_of(hop(KELVIN, t1, 0.02), rotation(KELVIN + 0.6, other, 0.02), probes=[probe])
-    assert (model.n_runs, model.shared_runs) == (10, 0)
+    assert (model.runs.n, model.runs.shared) == (10, 0)
 
 
 def test_thermometers_share_nothing_with_each_other():
@@ -293,7 +304,7 @@ def test_thermometers_share_nothing_with_each_other():
     probes = [nd.Probe(name=name, point=1.0, same_runs=True) for name in ("oven", "bath")]
     bath = replace(rotation(KELVIN, other, 0.02), probe="bath")
     model = model_of(hop(KELVIN, t1, 0.02), bath, probes=probes)
-    assert (model.n_runs, model.shared_runs) == (10, 0)
+    assert (model.runs.n, model.runs.shared) == (10, 0)
 
 
 def exact_log_likelihood(theta, kelvin, t1, relative_error, point, *, dof=None, nodes=201):
@@ -448,7 +459,7 @@ def test_couplings_are_positive_and_asymmetries_within_their_range():
 def test_same_seed_gives_the_same_draws_and_leaves_numpy_alone(straight):
     np.random.seed(99)  # noqa: NPY002
     before = np.random.get_state(legacy=False)  # noqa: NPY002
-    again, other = (nd.infer([line()], seed=seed) for seed in (1, 2))
+    again, other = (infer([line()], seed=seed) for seed in (1, 2))
     np.testing.assert_equal(np.random.get_state(legacy=False), before)  # noqa: NPY002
     for group in ("posterior", "sample_stats", "posterior_predictive"):
         xr.testing.assert_identical(straight[group].dataset, again[group].dataset)
@@ -561,7 +572,13 @@ def test_straight_data_have_the_chi_square_of_the_line(straight):
     # The best of 500 draws stands for the line: chi-square of two parameters below 0.01 has probability 0.5 % each.
     assert misfit["chi2"] == pytest.approx(np.sum((residual / noise) ** 2), abs=0.05)
     # Five Monte Carlo errors of 4,000 simulated chi-squares.
-    assert misfit["p"] == pytest.approx(stats.chi2(5).sf(misfit["chi2"]), abs=0.04)
+    assert misfit["p_chi2"] == pytest.approx(stats.chi2(5).sf(misfit["chi2"]), abs=0.04)
+    # What is quadratic in 1/T and no line can take up, in units of the noise: a standard normal.
+    design = np.stack([np.ones(7), 1 / kelvin, 1 / kelvin**2], axis=1) / noise[:, None]
+    bend = np.linalg.qr(design / np.linalg.norm(design, axis=0))[0][:, 2]
+    z = bend @ (residual / noise)
+    assert misfit["p_curvature"] == pytest.approx(2 * stats.norm.sf(abs(z)), abs=0.04)
+    assert misfit["p"] == min(1.0, 2 * min(misfit["p_chi2"], misfit["p_curvature"]))
     assert "law-misfit" not in remarks(straight)
 
 
@@ -615,10 +632,10 @@ def test_shared_runs_that_share_nothing_are_named():
     probe = nd.Probe(name="oven", point=1.0, same_runs=True)
     t1, other, _ = near_minimum(2, 0.02)
     apart = model_of(hop(KELVIN, t1, 0.02), rotation(KELVIN + 2, other, 0.02), probes=[probe])
-    (found,) = of_probes(apart, {"oven": probe})
+    (found,) = _of_probes(apart)
     assert (found.code, found.where) == ("no-shared-runs", "oven")
     together = model_of(hop(KELVIN, t1, 0.02), rotation(KELVIN, other, 0.02), probes=[probe])
-    assert not list(of_probes(together, {"oven": probe}))
+    assert not list(_of_probes(together))
 
 
 # A study that did not converge: what it says, and how it is stored
@@ -687,9 +704,11 @@ def test_posterior_has_the_layout_that_arviz_reads(unfinished):
     assert set(draws) == {
         "Na hop.activation_energy",
         "Na hop.log10_tau0",
+        "Na hop.scatter",
         "Na hop.cq",
         "eis.activation_energy",
         "eis.log10_prefactor",
+        "eis.scatter",
         "oven.offset",
         "bath.offset",
     }
@@ -801,7 +820,6 @@ def test_law_that_holds_is_called_misfit_as_often_as_the_level_says_where_errors
         t1 = np.exp(ln_t1(tau, **SODIUM) + 0.03 * rng.standard_t(4, kelvin.size))
         model = model_of(hop(kelvin, t1, 0.03, 4, point=0.0), probes=[nd.Probe(name="oven")])
         modes = find_modes(model, rng, draws=2000)
-        chains = SimpleNamespace(draws=modes.draws[modes.draw_weight > 0][None])
-        wrong += predict(model, chains, rng).misfits[0].p < 0.05
+        wrong += predict(model, modes.draws[modes.draw_weight > 0], rng).misfits[0].p < 0.05
     # Binomial: more than 9 of 60 at 5 % has a probability of 0.1 %.
     assert wrong <= 9

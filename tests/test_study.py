@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 import nmrdyn as nd
 from nmrdyn.findings import attached
+from nmrdyn.study.models import read_law
 from nmrdyn.study.read import read_study
 
 STUDY = """
@@ -210,6 +211,25 @@ def test_recovery_by_its_name_or_with_what_it_needs(said, folder):
 def test_populations_relax_as_the_mechanism_says(mechanism, interaction, folder):
     text = changed(QUADRUPOLAR, mechanism, changed('"single"', POPULATIONS))
     assert read_hop(folder, text)[0].recovery == populations(interaction)
+
+
+LAWS = {
+    "arrhenius": nd.Arrhenius(),
+    "vtf": nd.VTF(),
+    "eyring": nd.Eyring(),
+    "two_arrhenius": nd.TwoArrhenius(),
+    "phase_transition": nd.PhaseTransition(),
+}
+
+
+@pytest.mark.parametrize("said", LAWS)
+def test_law_by_its_name_or_in_a_table(said):
+    assert read_law(said, "study") == read_law({"kind": said}, "study") == LAWS[said]
+
+
+def test_temperature_of_a_transition_in_a_law_is_exact_and_has_a_unit():
+    said = {"kind": "phase_transition", "temperature": "12 °C"}
+    assert read_law(said, "study") == nd.PhaseTransition(temperature=285.15)
 
 
 @pytest.mark.parametrize(("said", "kelvin"), [("312.5 K", 312.5), ("40 °C", 313.15)])
@@ -483,6 +503,32 @@ BROKEN = {
     "transition below 0 K": ('law = "arrhenius"', 'transition = "-300 °C"', ["Na hop", "transition", "0 K"]),
     "unknown law": ('"arrhenius"', '"arhenius"', ["Na hop", "law", "arrhenius", "'arhenius'"]),
     "law as a list": ('"arrhenius"', '["arrhenius"]', ["Na hop", "law", "arrhenius"]),
+    "unknown law in a table": (
+        '"arrhenius"',
+        '{ kind = "phase_transitoin" }',
+        ["Na hop", "a law", "phase_transition", "'phase_transitoin'"],
+    ),
+    "law without a kind": ('"arrhenius"', '{ temperature = "12 °C" }', ["Na hop", "a law", "two_arrhenius", "None"]),
+    "unknown key of a law": (
+        '"arrhenius"',
+        '{ kind = "phase_transition", temprature = "12 °C" }',
+        ["'Na hop', law", "'temprature'", "'temperature'"],
+    ),
+    "key of another law": (
+        '"arrhenius"',
+        '{ kind = "vtf", temperature = "12 °C" }',
+        ["'Na hop', law", "'temperature'", "'kind'"],
+    ),
+    "temperature of a law without a unit": (
+        '"arrhenius"',
+        '{ kind = "phase_transition", temperature = 285 }',
+        ["'Na hop', law, temperature", "K", "285"],
+    ),
+    "temperature of a law with an error": (
+        '"arrhenius"',
+        '{ kind = "phase_transition", temperature = "285 ± 2 K" }',
+        ["'Na hop', law, temperature", "'285 ± 2 K'"],
+    ),
     "unknown mechanism": ('"quadrupolar"', '"dipolarr"', ["Na hop", "mechanism", "quadrupolar", "'dipolarr'"]),
     "mechanism in words": (
         'mechanism = { kind = "conductivity", convention = "sigma_T" }',

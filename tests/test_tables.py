@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 import nmrdyn as nd
-from nmrdyn.inference.model import measurements
+from nmrdyn.inference.measurements import measurements
 from nmrdyn.inference.process import CorrelationTime
 from nmrdyn.schema import stamp
 from nmrdyn.study.read import read_study
@@ -301,7 +301,8 @@ def test_quoted_correlation_times_of_bh4_give_358_mev_and_not_400(tmp_path):
     # Mater. 13 (2023) 2203284. The line through both has Ea = k ln 7 / (1/288.15 K - 1/333.15 K) = 357.7 meV, and
     # errors of 1 % give it an sd of k sqrt(2) 0.01 / (1/288.15 K - 1/333.15 K) = 2.6 meV.
     file = written(tmp_path, "temperature (°C),tau_c (us),tau_c_stderr (us)\n60,1,0.01\n15,7,0.07\n")
-    posterior = nd.infer([nd.Process("BH4", read_table(file), mechanism=CorrelationTime())], seed=1, **SHORT)
+    process = nd.Process("BH4", read_table(file), mechanism=CorrelationTime())
+    posterior = nd.infer([process], seed=1, priors={"BH4.scatter": 0.0}, **SHORT)
     per_logarithm = K / (1 / 288.15 - 1 / 333.15)
     exact = stats.norm(per_logarithm * np.log(7), per_logarithm * np.sqrt(2) * 0.01)
     assert exact.mean() == pytest.approx(0.358, abs=5e-4)
@@ -314,7 +315,7 @@ def test_branch_that_was_chosen_by_hand_is_a_process_too(sodium):
     fitted = nd.fit_recovery(nd.simulate(replace(sodium, temperature=[300.0, 340.0], snr=500), seed=1), "single")
     motion = nd.correlation_time(fitted, nd.BPP(nucleus="23Na", cq=1e6, eta=0.1))
     slow = nd.Process("hop", motion.sel(branch=["slow"]), mechanism=CorrelationTime())
-    one = measurements(slow, slow.data)
+    one = measurements(slow, {slow.datum: slow.data})
     # Two points: Ea = k ln(tau_1/tau_2) / (1/T1 - 1/T2); 0.45 eV is the truth.
     barrier = K * (one.value[0] - one.value[1]) / (1 / 300 - 1 / 340)
     assert abs(barrier - 0.45) < 4 * K * np.hypot(*one.stderr) / (1 / 300 - 1 / 340) < 0.02

@@ -3,55 +3,78 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
 
 from nmrdyn.findings import Finding, attached
-from nmrdyn.inference.diagnostics import LEAST_ESS, LEAST_LENGTH, MOST_R_HAT, Diagnostics, converged
-from nmrdyn.inference.model import QUANTITY, JointModel
-from nmrdyn.inference.modes import Modes
+from nmrdyn.inference.blocks import Sampled
+from nmrdyn.inference.diagnostics import LEAST_ESS, LEAST_LENGTH, MOST_R_HAT
+from nmrdyn.inference.measurements import QUANTITY, Measurements
+from nmrdyn.inference.model import JointModel
 from nmrdyn.inference.predictive import Misfit
-from nmrdyn.priors import Normal, Uniform
-from nmrdyn.inference.process import Conductivity, Probe, Process
-from nmrdyn.inference.sampler import Chains
-from nmrdyn.schema import BOLTZMANN_EV
+from nmrdyn.inference.process import Conductivity, Probe
+from nmrdyn.laws.phase_transition import PhaseTransition
+from nmrdyn.priors import HalfNormal, LogUniform, Normal, Uniform
+from nmrdyn.schema import BOLTZMANN_EV, Array
+
+if TYPE_CHECKING:
+    from nmrdyn.inference.posterior import Outcome
 
 LAW_LEVEL = 0.01
+# Data of one law have such odds for another at most this rarely: once in as many studies.
+LAW_ODDS = 100.0
+_DECIDES = 2.0  # standard deviations that a barrier moves without one temperature
 _PLAUSIBLE_LOG10_TAU0 = (-15.0, -11.0)
 
 
-def of_sampling(
-    check: Diagnostics, chains: Chains, model: JointModel, modes: Modes, *, agree: bool
-) -> Iterator[Finding]:
+def of_outcome(outcome: Outcome) -> Iterator[Finding]:
+    """All remarks on a posterior: sampling first, then each process, then priors and probes."""
+    model, flat = outcome.model, outcome.sampled.flat
+    yield from _of_sampling(outcome.sampled)
+    for one, misfit in zip(model.data, outcome.prediction.misfits, strict=True):
+        yield from _of_law(one, misfit, outcome.laws.get(one.process.name))
+        yield from _of_process(one, outcome.stages[one.process.name], model.probes)
+    yield from _of_influence(outcome.influence)
+    yield from _of_errors(model)
+    yield from _of_priors(model, flat)
+    yield from _of_prefactors(model, flat)
+    yield from _of_probes(model)
+
+
+def _of_sampling(sampled: Sampled) -> Iterator[Finding]:
     """Whether the draws can be believed, and whether more than one mode holds weight."""
-    if not converged(check, chains.autocorrelation_time, chains.kept):
-        worst = int(np.nanargmax(np.nan_to_num(check.r_hat, nan=np.inf)))
+    steps = max(chains.steps for chains in sampled.chains)
+    if sampled.interrupted:
+        yield Finding("interrupted", "posterior", f"sampling was interrupted after {steps} steps")
+    if not sampled.converged:
         yield Finding(
             "not-converged",
-            model.parameters[worst],
-            f"the sampler did not converge in {chains.steps} steps: R-hat {check.r_hat[worst]:.3f} "
-            f"(needed {MOST_R_HAT}), smallest ESS {check.ess.min():.0f} (needed {LEAST_ESS:.0f}), "
-            f"{chains.kept / chains.autocorrelation_time.max():.0f} autocorrelation times (needed {LEAST_LENGTH:.0f}); "
+            "posterior",
+            f"the sampler did not converge in {steps} steps: R-hat {np.max(sampled.check.r_hat):.3f} "
+            f"(needed {MOST_R_HAT}), smallest ESS {sampled.check.ess.min():.0f} (needed {LEAST_ESS:.0f}), "
+            f"{sampled.length.min():.0f} autocorrelation times (needed {LEAST_LENGTH:.0f}); "
             "no number here can be trusted",
         )
-    if not agree:
+    if not sampled.agrees:
         yield Finding(
             "modes-disagree",
             "posterior",
             "the draws do not visit the modes of the posterior as often as importance sampling weighs them; "
             "no number here can be trusted",
         )
-    heavy = modes.weight[modes.weight > 1e-4]
-    if heavy.size > 1:
-        weights = ", ".join(f"{weight:.3f}" for weight in heavy)
-        yield Finding("several-modes", "posterior", f"the posterior has {heavy.size} modes of weight {weights}")
+    for block in sampled.blocks:
+        heavy = block.modes.weight[block.modes.weight > 1e-4]
+        if heavy.size > 1:
+            weights = ", ".join(f"{weight:.3f}" for weight in heavy)
+            names = ", ".join(one.process.name for one in block.model.data)
+            yield Finding("several-modes", names, f"the posterior has {heavy.size} modes of weight {weights}")
 
 
-def of_priors(model: JointModel, chains: Chains) -> Iterator[Finding]:
+def _of_priors(model: JointModel, flat: Array) -> Iterator[Finding]:
     """Where the data pull against what was believed, or lean on the end of what was allowed."""
-    flat = chains.draws.reshape(-1, chains.draws.shape[-1])
     units = [model.unit(name) for name in model.parameters]
     for k, (name, prior) in enumerate(model.priors.items()):
         middle, spread = float(np.median(flat[:, k])), float(np.std(flat[:, k]))
@@ -63,7 +86,14 @@ def of_priors(model: JointModel, chains: Chains) -> Iterator[Finding]:
                 f"deviations from its prior, {prior.mean:.4g} ± {prior.sd:.2g} {units[k]}: "
                 "mechanism, prior or law is wrong",
             )
-        if not isinstance(prior, Uniform) or spread > 0.25 * (prior.high - prior.low):
+        if isinstance(prior, HalfNormal) and middle > 3 * prior.scale:
+            yield Finding(
+                "prior-conflict",
+                name,
+                f"the data need {middle:.2g} where at most about {2 * prior.scale:.2g} was believed: "
+                "mechanism, law or errors are wrong",
+            )
+        if not isinstance(prior, Uniform | LogUniform) or spread > 0.25 * (prior.high - prior.low):
             continue  # a uniform of which the data say nothing has a spread of 0.29
         if min(middle - prior.low, prior.high - middle) < 2 * spread:
             yield Finding(
@@ -74,7 +104,20 @@ def of_priors(model: JointModel, chains: Chains) -> Iterator[Finding]:
             )
 
 
-def of_errors(model: JointModel) -> Iterator[Finding]:
+def _of_influence(influence: xr.Dataset) -> Iterator[Finding]:
+    """Single temperatures on which a barrier hangs."""
+    for run, label in zip(*np.nonzero(np.abs(np.nan_to_num(influence["shift_sd"].values)) > _DECIDES), strict=True):
+        one = influence.isel(run=run, barrier=label)
+        yield Finding(
+            "one-temperature-decides",
+            one["experiments"].item(),
+            f"without {one['temperature'].item():.1f} K the barrier {one['barrier'].item()} would be "
+            f"{1e3 * one['mean'].item():.0f} ± {1e3 * one['sd'].item():.0f} meV, "
+            f"{abs(one['shift_sd'].item()):.1f} standard deviations away",
+        )
+
+
+def _of_errors(model: JointModel) -> Iterator[Finding]:
     """Data without errors, whose size had to be inferred."""
     for one in model.data:
         name, known = one.process.name, int(np.isfinite(one.stderr).sum())
@@ -84,13 +127,12 @@ def of_errors(model: JointModel) -> Iterator[Finding]:
             yield Finding(f"no-{quantity}-error", name, f"the table {given}: their size was inferred from the scatter")
 
 
-def of_prefactors(model: JointModel, chains: Chains) -> Iterator[Finding]:
+def _of_prefactors(model: JointModel, flat: Array) -> Iterator[Finding]:
     """Attempt times that no vibration has."""
     low, high = _PLAUSIBLE_LOG10_TAU0
-    flat = chains.draws.reshape(-1, chains.draws.shape[-1])
     for k, name in enumerate(model.parameters):
         inside = np.mean((flat[:, k] > low) & (flat[:, k] < high))
-        if name.endswith(".log10_tau0") and inside < 0.05:
+        if name.rsplit(".", 1)[1].startswith("log10_tau0") and inside < 0.05:
             yield Finding(
                 "tau0-implausible",
                 name,
@@ -99,27 +141,26 @@ def of_prefactors(model: JointModel, chains: Chains) -> Iterator[Finding]:
             )
 
 
-def of_probes(model: JointModel, probes: dict[str, Probe]) -> Iterator[Finding]:
+def _of_probes(model: JointModel) -> Iterator[Finding]:
     """Declarations about temperature that the data do not bear out."""
-    for name, probe in probes.items():
-        users = [one.process.name for one in model.data if one.process.probe == name]
-        if probe.same_runs and len(users) > 1 and not model.shared_runs:
+    for name, probe in model.probes.items():
+        users = [one.process.name for one in model.data if name in one.probe]
+        if probe.same_runs and len(users) > 1 and not model.runs.shared:
             yield Finding(
                 "no-shared-runs", name, f"same_runs is declared, but {', '.join(users)} have no temperature in common"
             )
 
 
-def of_process(
-    process: Process, stages: dict[str, xr.Dataset], misfit: Misfit, probe: Probe | None
-) -> Iterator[Finding]:
-    """Remarks on the data of one process, its mechanism and its law."""
-    name = process.name
+def _of_law(one: Measurements, misfit: Misfit, laws: xr.Dataset | None) -> Iterator[Finding]:
+    """Whether the law of a process describes its data, by itself and beside others."""
+    name, law = one.process.name, one.process.law.name
     if misfit.dof > 0 and misfit.p < LAW_LEVEL:
         yield Finding(
             "law-misfit",
             name,
-            "one straight Arrhenius line does not describe these data: chi-square "
-            f"{misfit.chi2:.0f} for {misfit.dof} degrees of freedom (p = {misfit.p:.2g}); its slope is no barrier",
+            f"the law {law} does not describe these data: chi-square {misfit.chi2:.0f} for {misfit.dof} degrees of "
+            f"freedom (p = {misfit.p_chi2:.2g}; of its curvature, {misfit.p_curvature:.2g}); what it calls a barrier "
+            "is none",
         )
     if misfit.dof <= 0:
         yield Finding(
@@ -128,22 +169,46 @@ def of_process(
             "whether one barrier describes these data cannot be told: two temperatures always lie on a line, and "
             "scatter cannot be told from curvature where the table gives no errors",
         )
-    if probe is None or (probe.point == 0 and probe.offset == 0):
-        data = process.data["temperature_stderr"].values
-        if not np.any(data > 0):
-            yield Finding(
-                "no-temperature-error",
-                name,
-                "no temperature error was given: the interval takes every temperature as exact",
-            )
-    kelvin = process.data["temperature"].values
-    at = process.transition
-    if at is not None and np.nanmin(kelvin) < at < np.nanmax(kelvin):
+    better, gain = _better(law, laws)
+    if gain > np.log(LAW_ODDS):
         yield Finding(
-            "across-transition",
+            "another-law",
             name,
-            f"the data lie on both sides of the phase transition at {at:g} K: one law across it has no meaning; "
-            "give each phase a process of its own",
+            f"the data speak for the law {better} over {law}, by {gain:.1f} in ln(evidence): odds above "
+            f"{LAW_ODDS:.0f}, so that what {law} calls a barrier is none",
+        )
+
+
+def law_fits(law: str, misfit: Misfit, laws: xr.Dataset | None) -> bool:
+    """Whether a law may be said to have a barrier: it describes its data, and no other does so much better."""
+    return bool(not (misfit.dof > 0 and misfit.p < LAW_LEVEL) and _better(law, laws)[1] <= np.log(LAW_ODDS))
+
+
+def _better(law: str, laws: xr.Dataset | None) -> tuple[str, float]:
+    """The law of the largest evidence, and by how much its logarithm exceeds that of `law`, for all its error."""
+    if laws is None:
+        return law, 0.0
+    best, own = laws.isel(law=int(np.argmax(laws["log_evidence"].values))), laws.sel(law=law)
+    error = np.hypot(best["log_evidence_stderr"], own["log_evidence_stderr"])
+    return str(best["law"].item()), float(best["log_evidence"] - own["log_evidence"] - 3 * error)
+
+
+def _of_process(one: Measurements, stages: Mapping[str, xr.Dataset], probes: Mapping[str, Probe]) -> Iterator[Finding]:
+    """Remarks on the data of one process and its mechanism."""
+    process, name = one.process, one.process.name
+    used = [probes[str(probe)] for probe in set(one.probe) - {""}]
+    if not one.temperature_stderr.any() and not any(probe.offset or probe.scale for probe in used):
+        yield Finding(
+            "no-temperature-error",
+            name,
+            "no temperature error was given: the interval takes every temperature as exact",
+        )
+    if isinstance(process.law, PhaseTransition) and process.law.temperature is not None:
+        yield Finding(
+            "two-phases",
+            name,
+            f"the data lie on both sides of the phase transition at {process.law.temperature:g} K: each side has a "
+            "barrier of its own",
         )
     left_out: dict[str, list[str]] = {}
     for experiment, why in json.loads(process.data.attrs.get("left_out", "{}")).items():

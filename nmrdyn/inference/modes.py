@@ -1,219 +1,211 @@
-"""Where the posterior has its modes, and how much each weighs.
+"""Where the posterior has its modes, how much each weighs, and the evidence.
 
-Starting points come from a scan, not from luck: for each process, the posterior over the barrier with tau_c near the
-fast branch and near the slow one. Each peak is refined by Newton's method on the joint posterior, and importance
-sampling weighs what was found.
+Starting points come from a scan, not from luck (`starts.py`). Each is refined by Newton's method, all at once, for each
+process by itself and then on the joint posterior; importance sampling weighs what was found. Climbs run in free
+coordinates, since a posterior that leans on an end of a range has a peak in these alone. Proposals leave ranges as they
+are: there the ridges of weak data, barrier against prefactor, are straight up to the ends.
 """
 
 from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
+from functools import partial
 from heapq import nlargest
 
 import numpy as np
-from scipy.special import expit, log_expit, logit
+import numpy.typing as npt
 
-from nmrdyn.inference.importance import Proposal, importance_sample, modes_proposal
-from nmrdyn.inference.model import JointModel, Measurements
-from nmrdyn.priors import Uniform
-from nmrdyn.inference.process import Conductivity, CorrelationTime
-from nmrdyn.motion.mechanism import Mechanism
-from nmrdyn.schema import BOLTZMANN_EV, Array, InputError
+from nmrdyn.inference.coordinates import Coordinates
+from nmrdyn.inference.importance import Proposal, Regions, importance_sample, modes_proposal
+from nmrdyn.inference.model import JointModel
+from nmrdyn.inference.starts import sides, starting_points
+from nmrdyn.schema import Array, InputError
 
-_ENERGIES, _OFFSETS = 60, 31  # of the scan
-_MOST_STARTS = 10  # per process
 _MOST_MODES = 16  # of the joint posterior
 _DEPTH = 15.0  # modes this far below the best in log posterior weigh nothing
-
-
-class _Unbounded:
-    """The log posterior over coordinates without bounds: the logit of a parameter with a uniform prior.
-
-    A posterior that leans on a bound has no peak in its own coordinates, but has one in these.
-    """
-
-    def __init__(self, model: JointModel) -> None:
-        priors = list(model.priors.values())
-        self.model = model
-        self.bounded = np.array([isinstance(prior, Uniform) for prior in priors])
-        self.low = np.array([prior.low if isinstance(prior, Uniform) else 0.0 for prior in priors])
-        self.span = np.array([prior.high - prior.low if isinstance(prior, Uniform) else 1.0 for prior in priors])
-        self.width = np.array([prior.width for prior in priors])
-
-    def outside(self, theta: Array) -> Array:
-        """Parameters to unbounded coordinates."""
-        return np.where(self.bounded, logit(np.where(self.bounded, (theta - self.low) / self.span, 0.5)), theta)
-
-    def inside(self, free: Array) -> Array:
-        """Unbounded coordinates to parameters."""
-        return np.where(self.bounded, self.low + self.span * expit(free), free)
-
-    def slope(self, free: Array) -> Array:
-        """d parameter / d coordinate (..., parameter)."""
-        return np.where(self.bounded, self.span * expit(free) * expit(-free), 1.0)
-
-    def __call__(self, free: Array) -> Array:
-        """Log density of the unbounded coordinates."""
-        stretch = np.where(self.bounded, log_expit(free) + log_expit(-free) + np.log(self.span), 0.0)
-        return self.model(self.inside(free)) + stretch.sum(axis=-1)
+_DRAWS, _EFFECTIVE = 4000, 2000.0
+_STEP = 0.3  # of finite differences, in standard deviations
+_MOST_STEPS = 60
+_FARTHEST = 5.0  # of a step or a standard deviation, in typical steps
+_PATIENCE, _HOPELESS = 5, 100.0  # a climb this far below another, at whose pace it stays there, is given up
+_LENGTHS = np.array([2.0, 1.0, 0.5, 0.2, 0.05, 0.01])  # of Newton's step that are tried
 
 
 @dataclass(frozen=True)
 class Modes:
-    """`centre (mode, parameter)`, `weight (mode,)`, the weighted draws, and their effective number.
+    """The modes of a posterior and its weighted draws.
 
-    `proposal` tells to which mode a draw belongs.
+    `centre (mode, parameter)`, `weight (mode,)` with its Monte Carlo error `weight_stderr`; `draws (draw, parameter)`,
+    the same in `coordinates` as `points`, their `draw_weight` (draw,) and effective number; the logarithm of the
+    evidence, the integral of prior times likelihood, with its Monte Carlo error. `proposal` tells to which mode a draw
+    belongs.
     """
 
     centre: Array
     weight: Array
+    weight_stderr: Array
     draws: Array
+    points: Array
     draw_weight: Array
     effective_draws: float
+    log_evidence: float
+    log_evidence_stderr: float
     proposal: Proposal
+    coordinates: Coordinates
 
-    def nearest(self, theta: Array) -> Array:
-        """The mode to which each draw belongs (draw,)."""
-        return np.argmax(self.proposal.log_parts(theta), axis=1)
+    def nearest(self, theta: Array) -> npt.NDArray[np.intp]:
+        """The mode to which each draw (draw, parameter) belongs (draw,)."""
+        return self.proposal.nearest(self.coordinates.outside(theta))
 
 
-def find_modes(model: JointModel, rng: np.random.Generator, draws: int = 20_000) -> Modes:
-    """Modes of the joint posterior, weighed by mixture importance sampling."""
-    peaks = [_process_peaks(model.alone(one)) for one in model.data]
-    combinations = nlargest(_MOST_MODES, itertools.product(*peaks), key=lambda parts: sum(part[0] for part in parts))
-    starts = [{name: value for _, part in parts for name, value in part.items()} for parts in combinations]
-    target = _Unbounded(model)
-    height, peak, transform = (np.array(part) for part in zip(*_distinct_peaks(target, starts), strict=True))
-    centre = target.inside(peak)
+def find_modes(
+    model: JointModel, rng: np.random.Generator, *, draws: int = _DRAWS, effective: float = _EFFECTIVE
+) -> Modes:
+    """Modes of the joint posterior, weighed by mixture importance sampling.
+
+    Batches of `draws` draws are made until they are worth `effective` equally weighted ones, and the weights of each
+    mode and of each branch of T1(tau_c) have Monte Carlo errors of a third of a per cent or less; at most 20 batches.
+
+    Raises
+    ------
+    InputError
+        Where priors and data exclude each other.
+    """
+    starts = starting_points(Coordinates(model), model.data[0]) if len(model.data) == 1 else _combined(model)
+    return weigh(model, starts, rng, draws=draws, effective=effective, regions=partial(sides, model))
+
+
+def _combined(model: JointModel) -> Array:
+    """The best combinations (start, parameter) of the modes that each process has by itself."""
+    best: list[tuple[float, dict[str, float]]] = [(0.0, {})]
+    for one in model.data:
+        peaks = _process_peaks(model.alone(one))
+        pairs = ((a + b, before | peak) for (a, before), (b, peak) in itertools.product(best, peaks))
+        best = nlargest(_MOST_MODES, pairs, key=lambda pair: pair[0])
+    centres = {name: prior.centre for name, prior in model.priors.items()}
+    return np.array([list((centres | start).values()) for _, start in best])
+
+
+def weigh(
+    model: JointModel, starts: Array, rng: np.random.Generator, *, draws: int, effective: float, regions: Regions
+) -> Modes:
+    """The modes to which starting points (start, parameter) lead, weighed."""
+    free, straight = Coordinates(model), Coordinates(model, ranges=False)
+    height, peak, transform = _distinct_peaks(free, starts)
     laplace = height + np.linalg.slogdet(transform)[1]
-    proposal = modes_proposal(laplace, centre, target.slope(peak)[:, :, None] * transform)
-    found = importance_sample(model, proposal, draws, rng)
-    nearest = np.argmax(proposal.log_parts(found.sample), axis=1)
-    weight = np.array([found.weight[nearest == mode].sum() for mode in range(len(centre))])
-    return Modes(centre, weight, found.sample, found.weight, found.effective, proposal)
+    centre = free.inside(peak)
+    points = straight.outside(centre)
+    transform = (free.slope(peak) / straight.slope(points))[:, :, None] * transform
+    proposal = modes_proposal(laplace, points, transform, draws=draws)
+    found = importance_sample(straight, proposal, draws=draws, effective=effective, regions=regions, rng=rng)
+    nearest = proposal.nearest(found.sample)
+    weight, stderr = zip(*(found.share(nearest == mode) for mode in range(len(peak))), strict=True)
+    return Modes(
+        centre=centre,
+        weight=np.array(weight),
+        weight_stderr=np.array(stderr),
+        draws=straight.inside(found.sample),
+        points=found.sample,
+        draw_weight=found.weight,
+        effective_draws=found.effective,
+        log_evidence=found.log_evidence,
+        log_evidence_stderr=found.log_evidence_stderr,
+        proposal=proposal,
+        coordinates=straight,
+    )
 
 
 def _process_peaks(model: JointModel) -> list[tuple[float, dict[str, float]]]:
     """The modes of one process by itself with their heights, best first."""
-    target = _Unbounded(model)
-    found = _distinct_peaks(target, _starts(model, model.data[0]))
-    return [(top, dict(zip(model.parameters, target.inside(peak).tolist(), strict=True))) for top, peak, _ in found]
+    target = Coordinates(model)
+    height, peak, _ = _distinct_peaks(target, starting_points(target, model.data[0]))
+    named = [dict(zip(model.parameters, theta, strict=True)) for theta in target.inside(peak).tolist()]
+    return list(zip(height.tolist(), named, strict=True))
 
 
-def _distinct_peaks(target: _Unbounded, starts: list[dict[str, float]]) -> list[tuple[float, Array, Array]]:
+def _distinct_peaks(target: Coordinates, starts: Array) -> tuple[Array, Array, Array]:
     """Height, place and transform of each mode that the starts lead to, best first."""
-    found: list[tuple[float, Array, Array]] = []
-    for start in starts:
-        begin = np.array([start.get(name, prior.centre) for name, prior in target.model.priors.items()])
-        height, peak, transform = _climb(target, target.outside(begin))
-        known = any(_close(peak, other, scale) for _, other, scale in found)
-        if np.isfinite(height) and not known:
-            found.append((height, peak, transform))
-    if not found:
+    height, peak, transform = _climb(target, target.outside(starts))
+    order = [k for k in np.argsort(-height) if height[k] > max(np.max(height) - _DEPTH, -np.inf)]
+    if not order:
         raise InputError(
             "no values of the parameters have a finite posterior density: priors and data exclude each other"
         )
-    best = max(height for height, _, _ in found)
-    return sorted((mode for mode in found if mode[0] > best - _DEPTH), key=lambda mode: -mode[0])
+    kept: list[int] = []
+    for k in order:
+        away = (np.linalg.solve(transform[other], peak[k] - peak[other]) for other in kept)
+        if all(np.sum(distance**2) >= 1.0 for distance in away):  # a standard deviation or more from every other
+            kept.append(k)
+    return height[kept], peak[kept], transform[kept]
 
 
-def _starts(model: JointModel, one: Measurements) -> list[dict[str, float]]:
-    """A straight line through ln sigma or ln tau_c, or the peaks of a scan over both branches of T1(tau_c)."""
-    mechanism = one.process.mechanism
-    if isinstance(mechanism, Conductivity):
-        return [_line(one, one.value + (np.log(one.temperature) if mechanism.convention == "sigma_T" else 0.0))]
-    if isinstance(mechanism, CorrelationTime):
-        return [_line(one, -one.value)]
-    return _profile_peaks(model, one, mechanism)
+def _climb(target: Coordinates, starts: Array) -> tuple[Array, Array, Array]:
+    """Damped Newton ascent from all starts (start, parameter) at once.
 
-
-def _line(one: Measurements, falling: Array) -> dict[str, float]:
-    """Where to start with ln sigma T, ln sigma or -ln tau_c, which fall by the barrier with 1/kT."""
-    name, inverse = one.process.name, 1 / (BOLTZMANN_EV * one.temperature)
-    slope, intercept = np.polyfit(inverse, falling, 1)
-    rms = np.std(falling - slope * inverse - intercept)
-    barrier = float(np.clip(-slope, 0.01, 1.99))
-    prefactor = float(np.mean(falling + barrier * inverse) / np.log(10))
-    return {
-        f"{name}.activation_energy": barrier,
-        f"{name}.log10_prefactor": prefactor,
-        f"{name}.log10_tau0": float(np.clip(-prefactor, -17.99, -8.01)),
-        f"{name}.log10_noise": float(np.clip(np.log10(max(rms, 1e-9)), -3.9, -0.1)),
-    }
-
-
-def _profile_peaks(model: JointModel, one: Measurements, mechanism: Mechanism) -> list[dict[str, float]]:
-    """Where the posterior over the barrier peaks, with tau_c in the middle of the range near each branch."""
-    name = one.process.name
-    middle = np.argsort(one.temperature)[one.temperature.size // 2]
-    larmor = one.larmor_frequency[middle]
-    here = mechanism.at(one.temperature[middle])
-    turn = float(here.turning_point(larmor)[0])
-    branches = [float(tau) for tau in here.correlation_times(np.exp(one.value[middle]), larmor)]
-    logs = [np.log(turn if np.isnan(tau) else tau) for tau in branches]
-    target = _Unbounded(model)
-    energy = np.linspace(0.01, 1.99, _ENERGIES)
-    starts = []
-    for log_tau in logs:
-        tau = log_tau + np.linspace(-1.5, 1.5, _OFFSETS)
-        grid_energy, grid_tau = np.meshgrid(energy, tau, indexing="ij")
-        exponent = grid_energy / (BOLTZMANN_EV * one.temperature[middle])
-        log10_tau0 = np.clip((grid_tau - exponent) / np.log(10), -17.99, -8.01)
-        theta = np.tile([prior.centre for prior in model.priors.values()], (grid_energy.size, 1))
-        theta[:, model.parameters.index(f"{name}.activation_energy")] = grid_energy.ravel()
-        theta[:, model.parameters.index(f"{name}.log10_tau0")] = log10_tau0.ravel()
-        # A peak of either density: one that leans on a bound shows in the unbounded one alone, and one beside a
-        # bound in the other.
-        for height in (model(theta), target(target.outside(theta))):
-            surface = height.reshape(grid_energy.shape)
-            best, profile = surface.argmax(axis=1), surface.max(axis=1)
-            padded = np.concatenate([[-np.inf], profile, [-np.inf]])
-            for k in np.flatnonzero((profile >= padded[:-2]) & (profile > padded[2:])):
-                starts.append((profile[k], energy[k], log10_tau0[k, best[k]]))
-    starts = sorted(starts, reverse=True)[:_MOST_STARTS]
-    return [{f"{name}.activation_energy": float(e), f"{name}.log10_tau0": float(t)} for _, e, t in starts]
-
-
-def _close(a: Array, b: Array, transform: Array) -> bool:
-    """Less than one standard deviation apart."""
-    return bool(np.sum(np.linalg.solve(transform, a - b) ** 2) < 1.0)
-
-
-def _climb(target: _Unbounded, start: Array) -> tuple[float, Array, Array]:
-    """Damped Newton ascent from `start`: height, peak, and the transform in whose columns the posterior is round."""
-    transform = np.diag(np.where(target.bounded, 0.03, 0.1 * target.width))
-    here, height = start, float(target(start[None])[0])
-    for _ in range(100):
-        gradient, hessian = _derivatives(target, here, transform)
-        eigenvalue, eigenvector = np.linalg.eigh(-hessian)
-        curvature = np.maximum(np.abs(eigenvalue), 1e-6)
-        step = transform @ (eigenvector @ ((eigenvector.T @ gradient) / curvature))
-        trials = here + step * np.array([2.0, 1.0, 0.5, 0.25, 0.1, 0.03, 0.01])[:, None]
-        heights = target(trials)
-        best = int(np.argmax(heights))
-        gain = heights[best] - height
-        if gain > 0:
-            here, height = trials[best], float(heights[best])
-        # New coordinates in which the posterior is round here, so that finite differences suit its scale.
-        transform = transform @ (eigenvector / np.sqrt(np.clip(eigenvalue, 1e-4, None)))
-        if gain < 1e-6 and np.all(np.abs(eigenvalue - 1) < 0.2):
+    Returns heights, peaks, and the transforms in whose columns the posterior is round at each.
+    """
+    here = starts.copy()
+    height = target(here)
+    transform = np.tile(np.diag(0.1 * target.scale()), (len(here), 1, 1))
+    climbing = np.flatnonzero(np.isfinite(height))
+    for taken in range(_MOST_STEPS):
+        if not climbing.size:
             break
+        gradient, hessian = derivatives(target, here[climbing], transform[climbing])
+        eigenvalue, eigenvector = np.linalg.eigh(-hessian)
+        downhill = np.einsum("sij,si->sj", eigenvector, gradient) / np.maximum(np.abs(eigenvalue), 1e-6)
+        step = _short(target, np.einsum("sij,sjk,sk->si", transform[climbing], eigenvector, downhill))
+        trials = here[climbing, None] + step[:, None] * _LENGTHS[:, None]
+        heights = target(trials.reshape(-1, trials.shape[-1])).reshape(len(climbing), -1)
+        best = heights.argmax(axis=1)
+        reached = heights[np.arange(len(climbing)), best]
+        gain = reached - height[climbing]
+        up = gain > 0
+        here[climbing[up]] = trials[up, best[up]]
+        height[climbing[up]] = reached[up]
+        # New coordinates in which the posterior is round here, so that finite differences suit its scale.
+        transform[climbing], flat = _rounder(target, transform[climbing], eigenvalue, eigenvector)
+        done = (gain < 1e-4) & np.all((np.abs(eigenvalue - 1) < 0.2) | flat, axis=1)
+        if taken >= _PATIENCE:
+            done |= reached + _MOST_STEPS / 2 * gain < height.max() - _HOPELESS
+        climbing = climbing[~done]
     return height, here, transform
 
 
-def _derivatives(target: _Unbounded, here: Array, transform: Array) -> tuple[Array, Array]:
-    """Gradient and Hessian of the log posterior in units of the columns of `transform`, by central differences."""
-    n = here.size
-    step = 0.3
-    unit = np.eye(n) * step
-    pairs = list(itertools.combinations(range(n), 2))
-    moves = [np.zeros(n), *unit, *-unit]
-    moves += [a * unit[i] + b * unit[j] for i, j in pairs for a, b in ((1, 1), (1, -1), (-1, 1), (-1, -1))]
-    value = target(here + np.array(moves) @ transform.T)
-    value = np.where(np.isfinite(value), value, value[0] - 50.0)
-    plus, minus = value[1 : n + 1], value[n + 1 : 2 * n + 1]
-    hessian = np.diag((plus + minus - 2 * value[0]) / step**2)
-    for (i, j), (pp, pm, mp, mm) in zip(pairs, value[2 * n + 1 :].reshape(-1, 4), strict=True):
-        hessian[i, j] = hessian[j, i] = (pp - pm - mp + mm) / (4 * step**2)
-    return (plus - minus) / (2 * step), hessian
+def _rounder(
+    target: Coordinates, transform: Array, eigenvalue: Array, eigenvector: Array
+) -> tuple[Array, npt.NDArray[np.bool_]]:
+    """Columns in which the posterior is round, none longer than `_FARTHEST`, and which are flat to there."""
+    columns = transform @ (eigenvector / np.sqrt(np.clip(eigenvalue, 0.01, None))[:, None, :])
+    size = np.abs(columns / target.scale()[:, None]).max(axis=1)
+    flat = (size > _FARTHEST) & (eigenvalue < 1.2)
+    return columns / np.maximum(1.0, size / _FARTHEST)[:, None, :], flat
+
+
+def _short(target: Coordinates, step: Array) -> Array:
+    """Steps (start, parameter) no longer than `_FARTHEST`."""
+    size = np.abs(step / target.scale()).max(axis=-1, keepdims=True)
+    return step / np.maximum(1.0, size / _FARTHEST)
+
+
+def derivatives(target: Coordinates, here: Array, transform: Array) -> tuple[Array, Array]:
+    """Gradient (start, parameter) and Hessian of the log density in units of the columns of `transform`.
+
+    Central differences; a mixed derivative takes two points beside those of the pure ones.
+    """
+    n = here.shape[1]
+    unit = _STEP * np.eye(n)
+    first, second = np.triu_indices(n, 1)
+    diagonal = unit[first] + unit[second]
+    moves = np.concatenate([np.zeros((1, n)), unit, -unit, diagonal, -diagonal])
+    points = here[:, None] + np.einsum("mj,sij->smi", moves, transform)
+    value = target(points.reshape(-1, n)).reshape(len(here), -1)
+    value = np.where(np.isfinite(value), value, value[:, :1] - 50.0)
+    middle, plus, minus, ahead, behind = np.split(value, np.cumsum([1, n, n, len(first)]), axis=1)
+    hessian = np.zeros((len(here), n, n))
+    hessian[:, np.arange(n), np.arange(n)] = plus + minus - 2 * middle
+    straight = plus + minus - middle
+    mixed = (ahead + behind - straight[:, first] - straight[:, second]) / 2
+    hessian[:, first, second] = hessian[:, second, first] = mixed
+    return (plus - minus) / (2 * _STEP), hessian / _STEP**2

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+import numpy as np
+import numpy.typing as npt
 import xarray as xr
 
+from nmrdyn.laws.arrhenius import Arrhenius
+from nmrdyn.laws.eyring import Eyring
+from nmrdyn.laws.law import Law
+from nmrdyn.laws.phase_transition import PhaseTransition
 from nmrdyn.motion.mechanism import Mechanism
 from nmrdyn.recovery.model import RecoveryModel
+from nmrdyn.recovery.populations import PopulationRecovery
 from nmrdyn.schema import InputError, require
-from nmrdyn.thermal import Arrhenius
 
 
 @dataclass(frozen=True)
@@ -39,22 +45,28 @@ class CorrelationTime:
 
 @dataclass(frozen=True, kw_only=True)
 class Probe:
-    """A thermometer: the standard error of each temperature and of its calibration [K].
+    """A thermometer: the standard error of each temperature and of its calibration.
 
-    `same_runs` declares that processes at the same temperature (within 0.5 K) were measured without changing it in
-    between, so that they share its error. Declared falsely, it makes differences look too certain.
+    `point` is that of each temperature, `offset` that of all together [K], and `scale` that of their ratio to the true
+    ones (0.01: a reading of 300 K may be 297 or 303 K); whatever is 0 is left out. `same_runs` declares that processes
+    at the same temperature (within 0.5 K) were measured without changing it in between, so that they share its error.
+    Declared falsely, it makes differences look too certain.
     """
 
     name: str
     point: float = 0.0
     offset: float = 0.0
+    scale: float = 0.0
     same_runs: bool = False
 
     def __post_init__(self) -> None:
         if not self.name or "/" in self.name or "." in self.name:
             raise InputError(f"probe: needed a name without '/' and '.', found {self.name!r}")
-        if not (self.point >= 0 and self.offset >= 0):
-            raise InputError(f"probe {self.name}: needed errors of 0 K or more, found {self.point} and {self.offset}")
+        if not (self.point >= 0 and self.offset >= 0 and 0 <= self.scale < 0.5):
+            raise InputError(
+                f"probe {self.name}: needed errors of 0 or more, found point {self.point} K, offset {self.offset} K "
+                f"and scale {self.scale}"
+            )
 
 
 @dataclass(frozen=True)
@@ -65,13 +77,14 @@ class Process:
     ----------
     name : how results call it
     data : stage `recovery` or `relaxation` with a `Mechanism`, `transport` with `Conductivity`, or `motion` of one
-        branch with `CorrelationTime`
+        branch with `CorrelationTime`; of one field, or of several put together by `join`
     mechanism : what makes the data from the motion
     recovery : the recovery model, where `data` are recoveries; said, not chosen
-    law : how the motion follows temperature
-    probe : the thermometer, by the name of a `Probe`
+    law : how the motion follows temperature: `Arrhenius`, `VTF`, `Eyring`, `TwoArrhenius` or `PhaseTransition`
+    probe : the thermometer, by the name of a `Probe`; None for that which `join` gave each experiment
     role : words for the report
-    transition : the temperature of a phase transition [K]; no one law is believed across it
+    transition : the temperature of a phase transition [K]; where data lie on both sides, each has an Arrhenius law of
+        its own, since no line is drawn across it
 
     Raises
     ------
@@ -83,7 +96,7 @@ class Process:
     data: xr.Dataset
     mechanism: Mechanism | Conductivity | CorrelationTime = field(kw_only=True)
     recovery: RecoveryModel | None = field(default=None, kw_only=True)
-    law: Arrhenius = field(default_factory=Arrhenius, kw_only=True)
+    law: Law = field(default_factory=Arrhenius, kw_only=True)
     probe: str | None = field(default=None, kw_only=True)
     role: str = field(default="", kw_only=True)
     transition: float | None = field(default=None, kw_only=True)
@@ -91,8 +104,10 @@ class Process:
     def __post_init__(self) -> None:
         if not self.name or "/" in self.name or "." in self.name:
             raise InputError(f"process: needed a name without '/' and '.', found {self.name!r}")
-        if not isinstance(self.law, Arrhenius):
-            raise InputError(f"{self.name}: needed the law Arrhenius(), found {self.law}; others are not fitted yet")
+        if not isinstance(self.law, Law):
+            raise InputError(f"{self.name}: needed a law such as Arrhenius() or VTF(), found {self.law!r}")
+        if isinstance(self.law, Eyring) and isinstance(self.mechanism, Conductivity):
+            raise InputError(f"{self.name}: needed a law with a prefactor for a conductivity, found {self.law}")
         stage = self.data.attrs.get("stage")
         if self.recovery is not None and stage != "recovery":
             raise InputError(
@@ -120,6 +135,26 @@ class Process:
                 )
         else:
             require(self.data, "relaxation")
+        if self.transition is not None and isinstance(self.law, Arrhenius):
+            kelvin = self.data["temperature"].values
+            if np.any(kelvin < self.transition) and np.any(kelvin >= self.transition):
+                object.__setattr__(self, "law", PhaseTransition(temperature=self.transition))
+
+    @property
+    def probes(self) -> npt.NDArray[np.object_]:
+        """The thermometer of each experiment, "" for none."""
+        n = self.data.sizes["experiment"]
+        if self.probe is None and "probe" in self.data.coords:
+            return self.data["probe"].values.astype(object)
+        return np.full(n, self.probe or "", dtype=object)
+
+    @property
+    def untied(self) -> RecoveryModel:
+        """The recovery model with rates of its own: they follow from tau_c in the posterior, where C_Q is uncertain."""
+        assert self.recovery is not None
+        if isinstance(self.recovery, PopulationRecovery):
+            return replace(self.recovery, mechanism=None)
+        return self.recovery
 
     @property
     def datum(self) -> str:

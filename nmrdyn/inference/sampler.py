@@ -3,43 +3,170 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
 
 import emcee
 import numpy as np
 from tqdm import tqdm
 
-from nmrdyn.inference.diagnostics import LEAST_LENGTH, autocorrelation_time, converged, diagnose
+from nmrdyn.inference.checkpoint import (
+    Checkpoint,
+    another_study,
+    read_checkpoint,
+    require_place,
+    write_checkpoint,
+)
+from nmrdyn.inference.coordinates import Coordinates
+from nmrdyn.inference.diagnostics import (
+    LEAST_LENGTH,
+    Diagnostics,
+    Reported,
+    autocorrelation_time,
+    converged,
+    diagnose,
+    with_reported,
+)
+from nmrdyn.inference.importance import spread, systematic
 from nmrdyn.inference.model import JointModel
 from nmrdyn.inference.modes import Modes
-from nmrdyn.schema import Array
+from nmrdyn.schema import Array, InputError
 
+DISCARDED = 5  # one in so many steps, the first ones, is left out
 _WALKERS = 128
-_BLOCK = 250
-_KDE_DIMENSIONS = 8  # kernel proposals lose their edge above
+_KDE_DIMENSIONS = 10  # kernel proposals halve the autocorrelation time up to here, and gain nothing at 14
+_FIRST_BLOCK, _LEAST_BLOCK = 60, 20  # steps between checks
+_GROWTH = 3  # steps of a block over those before it, at most
+_SPARE = 1.05  # more steps than the autocorrelation time so far asks for, since it is uncertain
 
 
 @dataclass(frozen=True)
 class Chains:
-    """`draws (chain, draw, parameter)` walker-major, `log_posterior (chain, draw)`, and how they were made."""
+    """`draws (chain, draw, parameter)` walker-major, `log_posterior (chain, draw)`, and how they were made.
+
+    Of `steps` steps the first `discarded` were left out; `check` and `autocorrelation_time` are of the parameters and
+    then of what is reported. `interrupted` tells that someone stopped the sampling, and `resumed` that a checkpoint
+    held the first so many steps.
+    """
 
     draws: Array
     log_posterior: Array
     steps: int
+    discarded: int
     kept: int
     thin: int
     walkers: int
     acceptance: float
     autocorrelation_time: Array
+    check: Diagnostics
     moves: str
+    interrupted: bool
+    resumed: int
+
+    @property
+    def converged(self) -> bool:
+        """Whether everything passes."""
+        return converged(self.check, self.autocorrelation_time, self.kept)
+
+
+@dataclass(frozen=True)
+class _Run:
+    """The ensembles of one posterior, in round coordinates, and the way from these to the parameters."""
+
+    coordinates: Coordinates
+    samplers: list[emcee.EnsembleSampler]
+    centre: Array
+    spread: Array
+    reported: Reported | None
+
+    @property
+    def steps(self) -> int:
+        """The steps that all ensembles have done."""
+        return int(min(sampler.iteration for sampler in self.samplers))
+
+    def advance(self, states: list[emcee.State], steps: int, bar: tqdm) -> None:
+        """Let each ensemble go on from its state, which is replaced by its last."""
+        for k, sampler in enumerate(self.samplers):
+            for state in sampler.sample(states[k], iterations=steps, skip_initial_state_check=True):
+                states[k] = state
+                bar.update()
+
+    def assess(self) -> _Assessed:
+        """What the ensembles have drawn so far."""
+        kept = slice(self.steps // DISCARDED, self.steps)
+        points = self.centre + np.stack([one.get_chain()[kept] for one in self.samplers]) @ self.spread.T
+        log_prob = np.stack([one.get_log_prob()[kept] for one in self.samplers])
+        theta = self.coordinates.inside(points)
+        tau = autocorrelation_time(with_reported(theta, self.reported))
+        # Draws this far apart lose next to nothing.
+        shortest = tau[np.isfinite(tau)].min(initial=np.inf)
+        thin = max(1, int(shortest / 2)) if np.isfinite(shortest) else 1
+        log_posterior = log_prob - self.coordinates.log_slope(points)
+        return _Assessed(
+            kept=theta.shape[1],
+            tau=tau,
+            thin=thin,
+            draws=_walker_major(theta[:, ::thin]),
+            log_posterior=_walker_major(log_posterior[:, ::thin, :, None])[..., 0],
+            reported=self.reported,
+        )
+
+
+@dataclass(frozen=True)
+class _Assessed:
+    """Draws (chain, draw, parameter) of the kept part, and what their autocorrelation allows to say."""
+
+    kept: int
+    tau: Array
+    thin: int
+    draws: Array
+    log_posterior: Array
+    reported: Reported | None
+
+    @cached_property
+    def check(self) -> Diagnostics:
+        """Their diagnostics, which take as long as a hundred steps."""
+        return diagnose(self.draws, self.reported)
+
+    def next_block(self, steps: int) -> int:
+        """How many steps to do before the next look, 0 where all passes."""
+        needed = LEAST_LENGTH * float(self.tau.max())
+        least = max(_LEAST_BLOCK, steps // 10)
+        if self.kept < needed:
+            more = _SPARE * needed * DISCARDED / (DISCARDED - 1) - steps
+            return int(np.clip(more, least, _GROWTH * steps))
+        return 0 if converged(self.check, self.tau, self.kept) else least
 
 
 def sample(
-    model: JointModel, modes: Modes, *, seed: np.random.SeedSequence, ensembles: int, max_steps: int, progress: bool
+    model: JointModel,
+    modes: Modes,
+    *,
+    seed: np.random.SeedSequence,
+    ensembles: int,
+    max_steps: int,
+    progress: bool,
+    reported: Reported | None = None,
+    checkpoint: Path | None = None,
 ) -> Chains:
     """Draw from the posterior with `ensembles` independent ensembles of walkers, at most `max_steps` long.
 
-    Each starts from importance-sampling draws over all modes, since no move leaves a wrong branch. Stops once
-    R-hat, ESS and length pass, or at `max_steps`; the diagnostics then say so.
+    Each starts from importance-sampling draws over all modes, since no move leaves a wrong branch. Stops once R-hat,
+    ESS and length pass for all parameters and all that is reported, or at `max_steps`, or by an interrupt from the
+    keyboard, which keeps what all ensembles have done; `Chains` then says so.
+
+    Parameters
+    ----------
+    modes : of the same model
+    seed : makes every draw
+    reported : parameters (draw, parameter) to further columns (draw, column), such as barriers and their differences
+    checkpoint : a file that is written between blocks of steps, and from which the same call goes on, if it exists
+
+    Raises
+    ------
+    InputError
+        For a checkpoint of another study, another file in its place, or a place at which there can be none.
     """
     dimension = len(model.parameters)
     walkers = max(_WALKERS, 8 * dimension)
@@ -47,74 +174,95 @@ def sample(
         moves = [(emcee.moves.KDEMove(), 0.5), (emcee.moves.DEMove(), 0.5)]
     else:
         moves = [(emcee.moves.DEMove(), 1.0)]
+    said = " + ".join(f"{weight:g} {type(move).__name__}" for move, weight in moves)
+    study = _study(model, seed) | {"ensembles": str(ensembles), "walkers": str(walkers), "moves": said}
+    coordinates = modes.coordinates
     # Round coordinates: Hz beside eV, and Ea beside log tau0, would make ill-conditioned proposals.
-    centre, spread = _round(modes)
+    centre, shape = spread(modes.points, modes.draw_weight)
+    stored = None
+    if checkpoint is not None:
+        require_place(checkpoint)
+        if checkpoint.exists():
+            stored = read_checkpoint(checkpoint, study=study)
+            centre, shape = stored.centre, stored.spread
 
     def target(x: Array) -> Array:
-        return model(centre + x @ spread.T)
+        return coordinates(centre + x @ shape.T)
 
     samplers, states = [], []
-    for child in seed.spawn(ensembles):
-        rng = np.random.default_rng(child)
-        legacy = np.random.RandomState(rng.integers(2**32, dtype=np.uint32))
-        samplers.append(emcee.EnsembleSampler(walkers, dimension, target, moves=moves, vectorize=True))
-        start = np.linalg.solve(spread, (_walkers(modes, walkers, rng) - centre).T).T
-        states.append(emcee.State(start, random_state=legacy.get_state()))
-
-    steps = 0
-    with tqdm(total=max_steps, desc="sampling", unit="step", disable=not progress, leave=False) as bar:
-        while True:
-            for index, sampler in enumerate(samplers):
-                states[index] = sampler.run_mcmc(states[index], _BLOCK, skip_initial_state_check=True)
-            steps += _BLOCK
-            bar.update(_BLOCK)
-            discard = steps // 5
-            chain = np.stack([sampler.get_chain(discard=discard) for sampler in samplers])
-            tau = autocorrelation_time(chain)
-            if steps >= max_steps:
-                break
-            kept = chain.shape[1]
-            if kept >= LEAST_LENGTH * tau.max() and converged(diagnose(_walker_major(chain, tau)), tau, kept):
-                break
-    thin = _thinning(tau)
-    log_posterior = np.stack([sampler.get_log_prob(discard=discard) for sampler in samplers])[..., None]
+    for k, child in enumerate(seed.spawn(ensembles)):
+        backend = stored.ensembles[k] if stored else None
+        sampler = emcee.EnsembleSampler(walkers, dimension, target, moves=moves, vectorize=True, backend=backend)
+        sampler.log_prob_fn = target  # without emcee's wrapper, which prints what passes through it at an interrupt
+        samplers.append(sampler)
+        states.append(sampler.get_last_sample() if stored else _start(modes, centre, shape, child, walkers))
+    if stored and checkpoint is not None:
+        _require_same_density(checkpoint, target, states)
+    run = _Run(coordinates, samplers, centre, shape, reported)
+    resumed, interrupted = run.steps, False
+    with tqdm(
+        total=ensembles * max_steps, initial=ensembles * resumed, desc="sampling", unit="step",
+        disable=not progress, leave=False,
+    ) as bar:  # fmt: skip
+        try:
+            block = _FIRST_BLOCK if run.steps == 0 else (found := run.assess()).next_block(run.steps)
+            while (block := min(block, max_steps - run.steps)) > 0:
+                run.advance(states, block, bar)
+                if checkpoint is not None:
+                    write_checkpoint(checkpoint, Checkpoint([s.backend for s in samplers], centre, shape), study=study)
+                found = run.assess()
+                block = found.next_block(run.steps)
+        except KeyboardInterrupt:
+            if run.steps == 0:
+                raise
+            found, interrupted = run.assess(), True
     return Chains(
-        draws=centre + _walker_major(chain, tau) @ spread.T,
-        log_posterior=_walker_major(log_posterior, tau)[..., 0],
-        steps=steps,
-        kept=chain.shape[1],
-        thin=thin,
+        draws=found.draws,
+        log_posterior=found.log_posterior,
+        steps=run.steps,
+        discarded=run.steps // DISCARDED,
+        kept=found.kept,
+        thin=found.thin,
         walkers=walkers,
         acceptance=float(np.mean([sampler.acceptance_fraction.mean() for sampler in samplers])),
-        autocorrelation_time=tau,
-        moves=" + ".join(f"{weight:g} {type(move).__name__}" for move, weight in moves),
+        autocorrelation_time=found.tau,
+        check=found.check,
+        moves=said,
+        interrupted=interrupted,
+        resumed=resumed,
     )
 
 
-def _round(modes: Modes) -> tuple[Array, Array]:
-    """Mean of the importance draws and a matrix that makes standard normals as spread and correlated as they are."""
-    mean = modes.draw_weight @ modes.draws
-    away = modes.draws - mean
-    sd = np.sqrt(modes.draw_weight @ away**2)
-    correlation = (away / sd).T @ (modes.draw_weight[:, None] * (away / sd))
-    return mean, sd[:, None] * np.linalg.cholesky(correlation + 1e-9 * np.eye(sd.size))
+def _study(model: JointModel, seed: np.random.SeedSequence) -> dict[str, str]:
+    """What decides the draws, beside the density itself."""
+    return {
+        "parameters": ", ".join(model.parameters),
+        "priors": "; ".join(map(repr, model.priors.values())),
+        "seed": f"{seed.entropy}, {seed.spawn_key}",
+        "versions": ", ".join(f"{name} {version(name)}" for name in ("emcee", "numpy", "scipy")),
+    }
 
 
-def _walkers(modes: Modes, walkers: int, rng: np.random.Generator) -> Array:
+def _require_same_density(path: Path, target: Reported, states: list[emcee.State]) -> None:
+    """Refuse a checkpoint whose last draws have another density now, since data or model are others."""
+    for state in states:
+        if not np.allclose(target(state.coords), state.log_prob, rtol=1e-9, atol=1e-6):
+            raise InputError(another_study(path, ["data or model"]))
+
+
+def _start(modes: Modes, centre: Array, shape: Array, seed: np.random.SeedSequence, walkers: int) -> emcee.State:
     """Systematic resampling of the importance draws; where too few carry the weight, the proposals themselves."""
+    rng = np.random.default_rng(seed)
+    legacy = np.random.RandomState(rng.integers(2**32, dtype=np.uint32))
     if modes.effective_draws > 4 * walkers:
-        place = (rng.random() + np.arange(walkers)) / walkers
-        chosen = np.searchsorted(np.cumsum(modes.draw_weight), place)
-        return modes.draws[np.minimum(chosen, len(modes.draws) - 1)]
-    possible = np.flatnonzero(modes.draw_weight > 0)
-    return modes.draws[rng.choice(possible, walkers, replace=possible.size < walkers)]
+        chosen = systematic(modes.draw_weight, walkers, rng)
+    else:
+        possible = np.flatnonzero(modes.draw_weight > 0)
+        chosen = rng.choice(possible, walkers, replace=possible.size < walkers)
+    start = np.linalg.solve(shape, (modes.points[chosen] - centre).T).T
+    return emcee.State(start, random_state=legacy.get_state())
 
 
-def _thinning(tau: Array) -> int:
-    return max(1, int(tau.min() / 2))
-
-
-def _walker_major(chain: Array, tau: Array) -> Array:
+def _walker_major(chain: Array) -> Array:
     """(chain, step, walker, parameter) -> (chain, draw, parameter), each walker's history in one piece."""
-    thinned = chain[:, :: _thinning(tau)]
-    return np.swapaxes(thinned, 1, 2).reshape(len(chain), -1, chain.shape[-1])
+    return np.swapaxes(chain, 1, 2).reshape(len(chain), -1, chain.shape[-1])

@@ -38,6 +38,7 @@ def render(posterior: xr.DataTree, comparison: xr.Dataset, summary: dict[str, An
         readings={name: _reading(node) for name, node in posterior["processes"].children.items()},
         described=described,
         margin=1e3 * float(comparison.attrs["margin"]),
+        zero_celsius=ZERO_CELSIUS,
         needed=json.loads(posterior.attrs["needed"]),
     )
 
@@ -151,6 +152,10 @@ def _figures(posterior: xr.DataTree, comparison: xr.Dataset, described: dict[str
     figures: dict[str, Any] = {
         "barriers": _svg(_drawn(plot.barriers(comparison))),
         "differences": _svg(_drawn(plot.differences(comparison))) if comparison.sizes["pair"] else None,
+        "budget": _svg(_drawn(plot.budget(posterior))),
+        "savage_dickey": _svg(_drawn(plot.savage_dickey(comparison)))
+        if np.isfinite(comparison["bayes_factor"]).any()
+        else None,
         "t1": _svg(_drawn(plot.arrhenius(posterior, "t1"))) if nmr else None,
         "tau_c": _svg(_drawn(plot.arrhenius(posterior, "tau_c"))) if kinds - {"transport"} else None,
         "sigma_T": _svg(_drawn(plot.arrhenius(posterior, "sigma_T"))) if "transport" in kinds else None,

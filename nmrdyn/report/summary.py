@@ -9,8 +9,6 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from nmrdyn.compare import is_misfit
-
 _MOST_DRAWS = 4000
 # Warnings that put a barrier itself in doubt, and so stand beside it in the verdict.
 _DOUBTS = ("t1-below-minimum", "prior-conflict", "at-bound", "across-transition", "sigma-convention")
@@ -38,15 +36,20 @@ def summarise(posterior: xr.DataTree, comparison: xr.Dataset) -> dict[str, Any]:
             "equivalence_margin_eV": float(comparison.attrs["margin"]),
             "verdict": one["verdict"].item(),
             "reason": one["reason"].item(),
+            "bayes_factor": {
+                "width_eV": comparison["width"].values.tolist(),
+                "factor": [_finite(value) for value in one["bayes_factor"].values],
+            },
         }
     return {
         "study": attrs.get("study", ""),
         "processes": processes,
         "differences": differences,
+        "error_budget": _error_budget(posterior["budget"].dataset),
+        "influence": _influence(posterior["influence"].dataset) if "influence" in posterior else [],
         "nuisances": {
-            str(name): _moments(draws[name].values.ravel())
-            for name in draws
-            if str(name).split(".", 1)[1] not in ("activation_energy", "log10_tau0", "log10_prefactor")
+            name: {"said": said} | (_moments(draws[name].values.ravel()) if name in draws else {})
+            for name, said in json.loads(attrs["nuisances"]).items()
         },
         "priors": json.loads(attrs["priors"]),
         "probes": json.loads(attrs["probes"]),
@@ -59,31 +62,37 @@ def summarise(posterior: xr.DataTree, comparison: xr.Dataset) -> dict[str, Any]:
             "seed": int(attrs["seed"]),
             "sampler": draws.attrs["sampler"],
             "steps": int(draws.attrs["steps"]),
+            "discarded": draws.attrs["discarded"],
             "inputs_sha256": json.loads(attrs.get("inputs", "{}")),
         },
     }
 
 
 def _process(draws: xr.Dataset, name: str, entry: dict[str, Any]) -> dict[str, Any]:
-    tau0 = f"{name}.log10_tau0"
-    result = {
+    barriers = {label: _moments(draws[variable].values.ravel()) for label, variable in entry["barriers"].items()}
+    parameters = {
+        variable.split(".", 1)[1]: _moments(draws[variable].values.ravel()) for variable in entry["parameters"]
+    }
+    return {
         "role": entry["role"],
         "nucleus": entry["nucleus"],
         "mechanism": entry["mechanism"],
         "recovery": entry["recovery"],
+        "likelihood": entry["likelihood"],
         "law": entry["law"],
-        "law_fits": not is_misfit(entry),
+        "law_fits": entry["law_fits"],
+        "law_evidence": entry["laws"] or None,
         "misfit": _plain(entry["misfit"]),
-        "activation_energy_eV": _moments(draws[f"{name}.activation_energy"].values.ravel()),
-        "log10_tau0_s": _moments(draws[tau0].values.ravel()) if tau0 in draws else None,
+        # Of a law with one barrier; where it changes with temperature, as it appears at `barriers_at_K`.
+        "activation_energy_eV": barriers.get(name),
+        "barriers_eV": barriers,
+        "barriers_at_K": entry["barriers_at"],
+        "log10_tau0_s": parameters.get("log10_tau0"),
+        "law_parameters": parameters,
         "branch": entry["branch"] or None,
         "left_out": entry["left_out"],
         "diagnostics": entry["diagnostics"],
-    }
-    prefactor = f"{name}.log10_prefactor"
-    if prefactor in draws:
-        result["log10_prefactor"] = _moments(draws[prefactor].values.ravel())
-    return result
+    } | ({"log10_prefactor": parameters["log10_prefactor"]} if "log10_prefactor" in parameters else {})
 
 
 def _budget(process: xr.DataTree) -> dict[str, dict[str, list[float]]] | None:
@@ -101,8 +110,44 @@ def _budget(process: xr.DataTree) -> dict[str, dict[str, list[float]]] | None:
     }
 
 
+def _error_budget(table: xr.Dataset) -> dict[str, Any]:
+    """The sd of each barrier and difference, and the share and the saving of each source in its variance."""
+    return {
+        str(name): {"sd_eV": float(np.sqrt(table["total"].sel(quantity=name)))}
+        | {
+            key: {
+                str(source): _finite(table[key].sel(quantity=name, source=source)) for source in table["source"].values
+            }
+            for key in ("share", "saved")
+        }
+        for name in table["quantity"].values
+    }
+
+
+def _influence(table: xr.Dataset) -> list[dict[str, Any]]:
+    """What every barrier would be without one run."""
+    return [
+        {
+            "temperature_K": float(one["temperature"]),
+            "probe": one["probe"].item(),
+            "experiments": one["experiments"].item(),
+            "pareto_k": _finite(one["pareto_k"]),
+            "sampled_anew": bool(one["anew"]),
+            "barriers": {
+                str(label): {key: _finite(one[key].sel(barrier=label)) for key in ("mean", "sd", "shift_sd")}
+                for label in one["barrier"].values
+            },
+        }
+        for one in (table.isel(run=run) for run in range(table.sizes["run"]))
+    ]
+
+
+def _finite(value: Any) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
 def _plain(values: dict[str, float]) -> dict[str, float | None]:
-    return {key: value if np.isfinite(value) else None for key, value in values.items()}
+    return {key: value if isinstance(value, int) else _finite(value) for key, value in values.items()}
 
 
 def _moments(values: np.ndarray) -> dict[str, Any]:
@@ -125,31 +170,46 @@ def verdict_lines(summary: dict[str, Any]) -> list[str]:
     if not summary["diagnostics"]["passed"]:
         lines.append("NOT CONVERGED: the sampler's diagnostics failed; none of these numbers can be trusted.")
     for name, process in summary["processes"].items():
-        energy = process["activation_energy_eV"]
-        low, high = (1e3 * edge for edge in energy["ci95"])
         if not process["law_fits"]:
-            misfit = process["misfit"]
-            lines.append(
-                f"{name}: no single barrier; one straight Arrhenius line does not describe these data (chi-square "
-                f"{misfit['chi2']:.0f} for {misfit['dof']} degrees of freedom), and its slope, "
-                f"{1e3 * energy['median']:.0f} meV, means nothing"
-            )
+            lines.append(_no_barrier(name, process))
             continue
-        line = f"{name}: {1e3 * energy['median']:.0f} meV (95 %: {low:.0f} to {high:.0f})"
-        if process["branch"]:
-            branch, probability = max(process["branch"].items(), key=lambda item: item[1])
-            words = {"fast": "fast branch", "slow": "slow branch", "crossing": "T1 minimum inside the range"}[branch]
-            line += f", {words} with probability {_probability(probability)}"
         doubts = [w["code"] for w in summary["warnings"] if _process_of(w["where"]) == name and w["code"] in _DOUBTS]
-        if doubts:
-            line += f"; in doubt, see the warnings: {', '.join(dict.fromkeys(doubts))}"
-        lines.append(line)
+        for label, energy in process["barriers_eV"].items():
+            low, high = (1e3 * edge for edge in energy["ci95"])
+            line = f"{label}: {1e3 * energy['median']:.0f} meV (95 %: {low:.0f} to {high:.0f})"
+            if not process["law"].startswith(("Arrhenius", "TwoArrhenius", "PhaseTransition")):
+                line += f" at {process['barriers_at_K']:.0f} K by {process['law']}"
+            if process["branch"]:
+                branch, probability = max(process["branch"].items(), key=lambda item: item[1])
+                words = {"fast": "fast branch", "slow": "slow branch", "crossing": "T1 minimum inside the range"}[
+                    branch
+                ]
+                line += f", {words} with probability {_probability(probability)}"
+            if doubts:
+                line += f"; in doubt, see the warnings: {', '.join(dict.fromkeys(doubts))}"
+            lines.append(line)
     for pair, difference in summary["differences"].items():
         lines.append(
             f"{pair}: {difference['verdict']}; {difference['reason']} "
             f"(difference {1e3 * difference['mean']:+.0f} ± {1e3 * difference['sd']:.0f} meV)"
         )
     return lines
+
+
+def _no_barrier(name: str, process: dict[str, Any]) -> str:
+    """Why the number that a law calls a barrier is none."""
+    misfit, barriers = (
+        process["misfit"],
+        ", ".join(f"{1e3 * b['median']:.0f} meV" for b in process["barriers_eV"].values()),
+    )
+    why = (
+        f"{process['law']} does not describe these data (chi-square {misfit['chi2']:.0f} for {misfit['dof']} degrees "
+        f"of freedom, p = {misfit['p']:.2g})"
+    )
+    if misfit["p"] is None or misfit["p"] >= misfit["level"]:
+        best = max(process["law_evidence"], key=lambda law: process["law_evidence"][law]["log_evidence"])
+        why = f"the data speak for the law {best} against {process['law']}"
+    return f"{name}: no single barrier; {why}, and what would be one, {barriers}, means nothing"
 
 
 def _process_of(where: str) -> str:

@@ -8,13 +8,12 @@ import xarray as xr
 from nmrdyn.schema import Array, stamp
 from nmrdyn.simulate.truth import ConductivityTruth, RelaxationTruth
 
-_NOISE_DOF = 400
-
 
 def simulate(truth: RelaxationTruth | ConductivityTruth, *, seed: int) -> xr.Dataset:
     """Data of a truth with noise: stage `recovery` or `transport`.
 
-    The same truth and seed give the same data.
+    The same truth and seed give the same data. The noise of a recovery is measured as an instrument would, with
+    `noise_dof` degrees of freedom: its standard error differs from trace to trace.
 
     Examples
     --------
@@ -38,11 +37,13 @@ def simulate(truth: RelaxationTruth | ConductivityTruth, *, seed: int) -> xr.Dat
         return stamp(transport, "transport")
     exact = truth.recovered
     n = exact.shape[0]
+    signal = exact + truth.excess_noise / truth.snr * rng.standard_normal(exact.shape)
+    measured = np.sqrt(rng.chisquare(truth.noise_dof, n) / truth.noise_dof) / truth.snr
     planned = np.full(n, exact.shape[1])
     recovery = xr.Dataset(
         {
-            "signal": (("experiment", "increment"), exact + rng.standard_normal(exact.shape) / truth.snr),
-            "signal_stderr": (("experiment", "increment"), np.full(exact.shape, 1 / truth.snr)),
+            "signal": (("experiment", "increment"), signal),
+            "signal_stderr": (("experiment", "increment"), np.tile(measured[:, None], exact.shape[1])),
         },
         coords=_conditions(temperature)
         | {
@@ -52,7 +53,7 @@ def simulate(truth: RelaxationTruth | ConductivityTruth, *, seed: int) -> xr.Dat
             "rows_planned": ("experiment", planned),
             "kind": ("experiment", [truth.kind] * n),
             "pulse_program": ("experiment", ["simulated"] * n),
-            "noise_dof": ("experiment", np.full(n, float(_NOISE_DOF))),
+            "noise_dof": ("experiment", np.full(n, truth.noise_dof)),
             "reason": ("experiment", np.array([""] * n, dtype=object)),
         },
     )

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from nmrdyn.laws.arrhenius import Arrhenius
 from nmrdyn.motion.mechanism import Mechanism
 from nmrdyn.motion.quadrupolar import BPP
 from nmrdyn.recovery.populations import PopulationRecovery
 from nmrdyn.schema import Array
-from nmrdyn.thermal import Arrhenius
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,12 +24,17 @@ class RelaxationTruth:
     activation_energy [eV], tau_c [s] at reference_temperature [K] : the Arrhenius law of tau_c
     temperature : what the thermometer reads, one an experiment [K]
     temperature_error : true minus read temperature, one an experiment [K]; 0 unless said
-    delays : recovery delays [s] shared by all experiments; unless said, 16 from 0.02 to 5 T1 for each
+    log_scatter : ln of the factor by which T1 differs from what the mechanism makes of tau_c, one an experiment; 0
+        unless said
+    delays : recovery delays [s], shared by all experiments or (experiment, increment); unless said, 16 from 0.02 to
+        5 T1 for each
     beside : what relaxes the nucleus beside its quadrupolar interaction, such as `Dipolar`
     depth : 1 saturated, 2 inverted; with `recovery` the efficiency of its preparation
     beta : stretching exponent of the recovery
     recovery : a `PopulationRecovery`, to make the recovery from the level populations, at the rates of the mechanism
-    snr : intensity at full recovery over its noise
+    snr : intensity at full recovery over the noise that is measured beside the signal
+    excess_noise : noise of the intensities over the measured one, by `simulate`; folders hold measured noise alone
+    noise_dof : degrees of freedom with which `simulate` measures the noise
     linewidth, offset [Hz] : of the Gaussian line
     """
 
@@ -42,12 +47,15 @@ class RelaxationTruth:
     reference_temperature: float
     temperature: npt.ArrayLike
     temperature_error: npt.ArrayLike = 0.0
+    log_scatter: npt.ArrayLike = 0.0
     delays: npt.ArrayLike | None = None
     beside: Mechanism | None = None
     depth: float = 1.0
     beta: float = 1.0
     recovery: PopulationRecovery | None = None
     snr: float = 60.0
+    excess_noise: float = 1.0
+    noise_dof: float = 400.0
     linewidth: float = 3e3
     offset: float = 1.5e3
 
@@ -79,13 +87,14 @@ class RelaxationTruth:
     @property
     def t1(self) -> Array:
         """True T1 of each experiment [s]."""
-        return 1 / self.mechanism.rate(self.correlation_time, self.larmor_frequency)
+        return np.exp(self.log_scatter) / self.mechanism.rate(self.correlation_time, self.larmor_frequency)
 
     @property
     def delay(self) -> Array:
         """Recovery delays (experiment, increment) [s]."""
         if self.delays is not None:
-            return np.tile(np.asarray(self.delays, dtype=float), (np.size(self.temperature), 1))
+            said = np.asarray(self.delays, dtype=float)
+            return said if said.ndim == 2 else np.tile(said, (np.size(self.temperature), 1))
         table = self.t1[:, None] * np.geomspace(0.02, 5.0, 16)
         digits = 10.0 ** (1 - np.floor(np.log10(table)))
         return np.round(table * digits) / digits
@@ -95,7 +104,9 @@ class RelaxationTruth:
         """Noise-free intensities (experiment, increment), 1 at full recovery."""
         if self.recovery is None:
             return 1 - self.depth * np.exp(-((self.delay / self.t1[:, None]) ** self.beta))
-        w1, w2, w = self.mechanism.transition_rates(self.correlation_time[:, None], self.larmor_frequency)
+        factor = np.exp(-np.reshape(self.log_scatter, (-1, 1)))
+        rates = self.mechanism.transition_rates(self.correlation_time[:, None], self.larmor_frequency)
+        w1, w2, w = (factor * rate for rate in rates)
         return 1 - self.depth * (1 - self.recovery.evaluate(self.delay, w1=w1, w2=w2, w=w))
 
 
@@ -108,6 +119,7 @@ class ConductivityTruth:
     activation_energy : [eV], of sigma T
     conductivity : [S/m] at reference_temperature [K]
     temperature, temperature_error : as in `RelaxationTruth` [K]
+    log_scatter : ln of the factor by which a conductivity differs from the law, one an experiment; 0 unless said
     relative_error : standard error of a conductivity over its value
     """
 
@@ -116,6 +128,7 @@ class ConductivityTruth:
     reference_temperature: float
     temperature: npt.ArrayLike
     temperature_error: npt.ArrayLike = 0.0
+    log_scatter: npt.ArrayLike = 0.0
     relative_error: float = 0.02
 
     @property
@@ -125,4 +138,4 @@ class ConductivityTruth:
         law = Arrhenius()
         rise = law.exponent(self.reference_temperature, self.activation_energy)
         rise = rise - law.exponent(actual, self.activation_energy)
-        return self.conductivity * self.reference_temperature / actual * np.exp(rise)
+        return self.conductivity * self.reference_temperature / actual * np.exp(rise + np.asarray(self.log_scatter))

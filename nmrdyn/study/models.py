@@ -1,4 +1,4 @@
-"""Mechanisms, spectral densities and recovery models, from the words of a study file."""
+"""Mechanisms, spectral densities, recovery models and laws of temperature, from the words of a study file."""
 
 from __future__ import annotations
 
@@ -6,19 +6,25 @@ from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import Any
 
-from nmrdyn.priors import Normal, Prior
 from nmrdyn.inference.process import Conductivity, CorrelationTime
+from nmrdyn.laws.arrhenius import Arrhenius
+from nmrdyn.laws.eyring import Eyring
+from nmrdyn.laws.law import Law
+from nmrdyn.laws.phase_transition import PhaseTransition
+from nmrdyn.laws.two_arrhenius import TwoArrhenius
+from nmrdyn.laws.vtf import VTF
 from nmrdyn.motion import spectral_density as densities
 from nmrdyn.motion.background import Background
 from nmrdyn.motion.dipolar import Dipolar
 from nmrdyn.motion.mechanism import Mechanism, MechanismSum
 from nmrdyn.motion.quadrupolar import BPP
+from nmrdyn.priors import Normal, Prior, Uniform
 from nmrdyn.recovery.fit import MODELS
 from nmrdyn.recovery.model import RecoveryModel
 from nmrdyn.recovery.populations import PopulationRecovery
 from nmrdyn.schema import InputError
-from nmrdyn.study.toml import as_table, number, one_of, require_known, said_at
-from nmrdyn.units import parse
+from nmrdyn.study.toml import as_table, number, one_of, plain, require_known, said_at
+from nmrdyn.units import Quantity, parse
 
 # The keys of each kind of mechanism: those it needs, and those it may have.
 _MECHANISMS: dict[str, tuple[set[str], set[str]]] = {
@@ -40,6 +46,7 @@ _DENSITIES: dict[str, type] = {
     "lipari_szabo": densities.LipariSzabo,
     "two_process": densities.TwoProcess,
 }
+_LAWS: dict[str, type] = {law.name: law for law in (Arrhenius, VTF, Eyring, TwoArrhenius, PhaseTransition)}
 
 
 class MechanismReader:
@@ -91,7 +98,7 @@ class MechanismReader:
             return BPP(
                 nucleus=str(self.nucleus),
                 cq=self._quantity(table["cq"], "frequency", "cq"),
-                eta=number(table["eta"], "eta", self.where),
+                eta=self._believed(plain(table["eta"], "eta", self.where), "eta"),
                 fluctuating=number(table.get("fluctuating", 1.0), "fluctuating", self.where),
                 spectral_density=density,
             )
@@ -104,9 +111,12 @@ class MechanismReader:
         found = parse(said, dimension, name=f"{self.where}, {name}")
         # Codes print C_Q with a sign, on which relaxation does not depend.
         value = abs(found.value) if name == "cq" else found.value
+        return self._believed(Quantity(value, found.stderr), name)
+
+    def _believed(self, found: Quantity, name: str) -> float:
         if found.stderr > 0:
-            self.priors[f"{self.process}.{name}"] = Normal(value, found.stderr)
-        return value
+            self.priors[f"{self.process}.{name}"] = Normal(found.value, found.stderr)
+        return found.value
 
 
 def _density(said: object, where: str) -> densities.SpectralDensity:
@@ -138,6 +148,47 @@ def read_recovery(said: object, mechanism: Mechanism, where: str) -> RecoveryMod
     require_known(table, {"model", "depth"}, f"{where}, recovery")
     depth = number(table["depth"], "depth", where) if "depth" in table else None
     return replace(MODELS[name], depth=depth)  # type: ignore[type-var]
+
+
+def read_law(said: object, where: str) -> Law:
+    """A law of temperature from its name, or from a table with what is known of it."""
+    table = {"kind": said} if isinstance(said, str) else as_table(said, "law", where)
+    kind = one_of(table.get("kind"), _LAWS, "a law", where)
+    known = {item.name for item in fields(_LAWS[kind])}
+    require_known(table, {"kind"} | known, f"{where}, law")
+    values = {
+        name: parse(table[name], "temperature", name=f"{where}, law, {name}", exact=True).value
+        for name in known & set(table)
+    }
+    with said_at(where):
+        law: Law = _LAWS[kind](**values)
+        return law
+
+
+def read_priors(said: object, process: str, where: str) -> dict[str, Prior | float]:
+    """What is believed of the parameters of a law, and of the scatter: a number, "a ± b" or [low, high]."""
+    table = as_table(said, "priors", where)
+    priors: dict[str, Prior | float] = {}
+    for name, value in table.items():
+        place = f"{where}, priors, {name}"
+        parts = [_believable(one, name, place) for one in (value if isinstance(value, list) else [value])]
+        with said_at(place):
+            if isinstance(value, list):
+                if len(parts) != 2 or any(part.stderr for part in parts):
+                    raise InputError(f"needed [low, high], found {value!r}")
+                priors[f"{process}.{name}"] = Uniform(parts[0].value, parts[1].value)
+            else:
+                (one,) = parts
+                priors[f"{process}.{name}"] = Normal(one.value, one.stderr) if one.stderr > 0 else one.value
+    return priors
+
+
+def _believable(value: object, name: str, where: str) -> Quantity:
+    """A value of a parameter, with the unit that it has."""
+    for word, dimension in (("activation_en", "energy"), ("temperature", "temperature")):
+        if word in name and "entropy" not in name:
+            return parse(value, dimension, name=where, difference=name == "temperature_scale")
+    return plain(value, name, where)
 
 
 def _populations(table: Mapping[str, Any], mechanism: Mechanism, where: str) -> PopulationRecovery:

@@ -14,28 +14,29 @@ import xarray as xr
 
 from nmrdyn.conductivity import read_conductivity
 from nmrdyn.findings import attach, attached, within
-from nmrdyn.priors import Prior
+from nmrdyn.inference.measurements import LIKELIHOODS
 from nmrdyn.inference.process import Conductivity, CorrelationTime, Probe, Process
+from nmrdyn.join import join
 from nmrdyn.motion.mechanism import Mechanism
+from nmrdyn.priors import Prior
 from nmrdyn.recovery.model import RecoveryModel
 from nmrdyn.schema import InputError
-from nmrdyn.study.models import MechanismReader, read_recovery
-from nmrdyn.study.toml import as_table, one_of, require_known, said_at
+from nmrdyn.study.models import MechanismReader, read_law, read_priors, read_recovery
+from nmrdyn.study.toml import as_table, number, one_of, require_known, said_at
 from nmrdyn.tables import read_table
-from nmrdyn.thermal import Arrhenius
 from nmrdyn.topspin.read import read_topspin
 from nmrdyn.units import parse
 
-_STUDY = {"name", "seed", "margin"}
-_PROBE = {"point", "offset", "same_runs"}
+_STUDY = {"name", "seed", "margin", "likelihood"}
+_PROBE = {"point", "offset", "scale", "same_runs"}
 _PROCESS = {
     "name", "role", "data", "nucleus", "probe", "recovery", "mechanism", "law", "exclude", "temperature_range",
     "transition", "larmor", "region", "temperature", "method", "delays", "processed",
+    "priors",
 }  # fmt: skip
 # How raw data are read; what each may be.
 _READING = ("region", "temperature", "method", "delays", "processed")
 _METHODS = {"shape": None, "box": None}
-_LAWS = {"arrhenius": Arrhenius()}
 _DEFAULT_MARGIN = "20 meV"
 
 
@@ -48,7 +49,8 @@ class Study:
     margin: float
     processes: list[Process]
     probes: list[Probe]
-    priors: dict[str, Prior] = field(default_factory=dict)
+    priors: dict[str, Prior | float] = field(default_factory=dict)
+    likelihood: str = "traces"
 
 
 def read_study(file: Path) -> Study:
@@ -79,7 +81,7 @@ def read_study(file: Path) -> Study:
     entries = table.get("process", [])
     if not isinstance(entries, list) or not entries:
         raise InputError(f"{file}: needed at least one [[process]], found none")
-    priors: dict[str, Prior] = {}
+    priors: dict[str, Prior | float] = {}
     processes = [_process(as_table(entry, "[[process]]", str(file)), file, priors) for entry in entries]
     return Study(
         name=str(head.get("name", file.stem)),
@@ -88,6 +90,7 @@ def read_study(file: Path) -> Study:
         processes=processes,
         probes=probes,
         priors=priors,
+        likelihood=one_of(head.get("likelihood", "traces"), LIKELIHOODS, "a likelihood", f"{file}, [study]"),
     )
 
 
@@ -98,6 +101,8 @@ def _probe(name: str, entry: Mapping[str, Any], file: Path) -> Probe:
     for key in ("point", "offset"):
         if key in entry:
             errors[key] = parse(entry[key], "temperature", name=f"{where}, {key}", difference=True, exact=True).value
+    if "scale" in entry:
+        errors["scale"] = number(entry["scale"], "scale", where)
     same_runs = entry.get("same_runs", False)
     if not isinstance(same_runs, bool):
         raise InputError(f"{where}: needed same_runs = true or false, found {same_runs!r}")
@@ -105,7 +110,7 @@ def _probe(name: str, entry: Mapping[str, Any], file: Path) -> Probe:
         return Probe(name=name, same_runs=same_runs, **errors)
 
 
-def _process(entry: Mapping[str, Any], file: Path, priors: dict[str, Prior]) -> Process:
+def _process(entry: Mapping[str, Any], file: Path, priors: dict[str, Prior | float]) -> Process:
     name = str(entry.get("name", ""))
     where = f"{file}, process {name!r}"
     require_known(entry, _PROCESS, where)
@@ -114,25 +119,50 @@ def _process(entry: Mapping[str, Any], file: Path, priors: dict[str, Prior]) -> 
             raise InputError(f"{where}: needed the key {key}, found {', '.join(entry)}")
     reader = MechanismReader(name, entry.get("nucleus"), where)
     mechanism = reader.read(entry["mechanism"])
-    priors |= reader.priors
-    data, recovery = _data(entry, mechanism, file, where)
-    law = one_of(entry.get("law", "arrhenius"), _LAWS, "a law", where)
+    priors |= reader.priors | read_priors(entry.get("priors", {}), name, where)
+    data, recovery = _all_data(entry, mechanism, file, where)
+    law = read_law(entry.get("law", "arrhenius"), where)
     probe = entry.get("probe")
-    if not isinstance(probe, str | None):
-        raise InputError(f"{where}: needed the name of a probe, found {probe!r}")
     at = entry.get("transition")
     transition = parse(at, "temperature", name=f"{where}, transition", exact=True).value if at is not None else None
     with said_at(where):
         return Process(
             name,
-            _selected(data, entry, where),
+            data,
             mechanism=mechanism,
             recovery=recovery,
-            law=_LAWS[law],
-            probe=probe,
+            law=law,
+            probe=probe if isinstance(probe, str) else None,
             role=str(entry.get("role", "")),
             transition=transition,
         )
+
+
+def _all_data(
+    entry: Mapping[str, Any], mechanism: Mechanism | Conductivity | CorrelationTime, file: Path, where: str
+) -> tuple[xr.Dataset, RecoveryModel | None]:
+    """The data of a process, less what is left out; those of several fields or sessions as one."""
+    said, probe = entry["data"], entry.get("probe")
+    several = isinstance(said, list)
+    names = probe if isinstance(probe, list) else [probe]
+    if not all(isinstance(name, str | None) for name in names) or (isinstance(probe, list) and not several):
+        raise InputError(f"{where}: needed the name of a probe, found {probe!r}; several data may have one each")
+    if not several:
+        data, recovery = _data(entry, mechanism, file, where)
+        return _selected(data, entry, where), recovery
+    if not said:
+        raise InputError(f"{where}: needed data, found none; name folders or tables")
+    excluded = entry.get("exclude", [])
+    mine = {str(one): [name for name in excluded if str(name).startswith(f"{str(one).rstrip('/')}/")] for one in said}
+    if unknown := sorted({str(name) for name in excluded} - {str(name) for names in mine.values() for name in names}):
+        raise InputError(f"{where}, exclude: needed names such as {said[0]}/1, found {', '.join(unknown)}")
+    parts = []
+    for one in said:
+        single = dict(entry) | {"data": one, "exclude": mine[str(one)]}
+        data, recovery = _data(single, mechanism, file, where)
+        parts.append((_selected(data, single, where), recovery))
+    with said_at(where):
+        return join([data for data, _ in parts], probes=probe if isinstance(probe, list) else None), parts[0][1]
 
 
 def _data(

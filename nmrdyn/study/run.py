@@ -41,7 +41,14 @@ def run(study: str | Path, out: str | Path | None = None, *, progress: bool = Fa
     sources = {source for process in plan.processes for source in json.loads(process.data.attrs.get("sources", "[]"))}
     inputs = {name: _sha256(Path(name)) for name in [str(file), *sorted(sources)]}
     with said_at(str(file)):
-        posterior = infer(plan.processes, seed=plan.seed, probes=plan.probes, priors=plan.priors, progress=progress)
+        posterior = infer(
+            plan.processes,
+            seed=plan.seed,
+            probes=plan.probes,
+            priors=plan.priors,
+            likelihood=plan.likelihood,
+            progress=progress,
+        )
     posterior.attrs |= {
         "study": plan.name,
         "margin": plan.margin,

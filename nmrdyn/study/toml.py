@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from nmrdyn.schema import InputError
+from nmrdyn.units import Quantity
 
 
 @contextmanager
@@ -48,3 +49,12 @@ def number(value: object, what: str, where: str) -> float:
         return float("not a number" if isinstance(value, bool) else value)  # type: ignore[arg-type]
     except (TypeError, ValueError, OverflowError):
         raise InputError(f"{where}: needed a number for {what}, found {value!r}") from None
+
+
+def plain(value: object, what: str, where: str) -> Quantity:
+    """A number without a unit, which may have an error: 0.4 or "0.40 ± 0.05"."""
+    middle, _, error = value.partition("±") if isinstance(value, str) else (value, "", "")
+    stderr = number(error, what, where) if error else 0.0
+    if stderr < 0:
+        raise InputError(f"{where}: needed an error of 0 or more for {what}, found {value!r}")
+    return Quantity(number(middle, what, where), stderr)

@@ -1,0 +1,1 @@
+"""What `sampling.py` is made of: simulated studies, other samplers, and how they are timed."""

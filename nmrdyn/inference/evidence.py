@@ -1,0 +1,124 @@
+"""Which law the data of a process speak for: the evidence of each, by importance sampling."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+import xarray as xr
+
+from nmrdyn.inference.measurements import Measurements, measurements
+from nmrdyn.inference.model import JointModel, law_parameter
+from nmrdyn.inference.modes import find_modes
+from nmrdyn.inference.process import Probe, Process
+from nmrdyn.inference.stages import stages_of
+from nmrdyn.laws.arrhenius import Arrhenius
+from nmrdyn.laws.law import Law
+from nmrdyn.laws.two_arrhenius import TwoArrhenius
+from nmrdyn.laws.vtf import VTF
+from nmrdyn.priors import Prior
+from nmrdyn.schema import InputError
+
+# One straight line, one that steepens on cooling, and one that flattens.
+USUAL_LAWS: tuple[Law, ...] = (Arrhenius(), VTF(), TwoArrhenius())
+_LEAST_TEMPERATURES = 4
+
+
+def compare_laws(
+    process: Process,
+    laws: Sequence[Law] = USUAL_LAWS,
+    *,
+    seed: int,
+    probes: Iterable[Probe] = (),
+    priors: Mapping[str, Prior | float] | None = None,
+    likelihood: str = "traces",
+) -> xr.Dataset:
+    """The evidence of several laws of temperature for one process.
+
+    The evidence is the mean of the likelihood over the prior, by mixture importance sampling about all modes, with its
+    Monte Carlo error. It weighs how well a law fits against how much it could have fitted, so that it depends on the
+    priors: those of the laws' classes unless others are given.
+
+    Parameters
+    ----------
+    process : as for `infer`; its own law is not used
+    laws : to compare, such as [Arrhenius(), VTF()]
+    seed, probes, priors, likelihood : as for `infer`; a prior of a law's parameter is used by the laws that have it
+
+    Returns
+    -------
+    Dataset with `log_evidence (law)`, its error `log_evidence_stderr`, and `probability` if all were as likely before
+
+    Raises
+    ------
+    InputError
+        Where there are no laws, or the data of the process cannot be used.
+
+    Examples
+    --------
+    >>> import nmrdyn as nd
+    >>> truth = nd.ConductivityTruth(activation_energy=0.5, conductivity=1e-2, reference_temperature=333.15,
+    ...     temperature=range(250, 350, 10))
+    >>> eis = nd.Process("eis", nd.simulate(truth, seed=1), mechanism=nd.Conductivity("sigma_T"))
+    >>> found = compare_laws(eis, [nd.Arrhenius(), nd.VTF()], seed=1)
+    >>> bool(found.probability.sel(law="arrhenius") > 0.5)
+    True
+    """
+    if not laws:
+        raise InputError("compare_laws: needed at least one law, found none")
+    known = {probe.name: probe for probe in probes}
+    said = dict(priors or {})
+    scatter = said.get(f"{process.name}.scatter") != 0
+    one = measurements(process, stages_of(process, known), likelihood=likelihood, scatter=scatter)
+    return evidence_of(one, laws, known, said, seed=np.random.SeedSequence(seed), fast=likelihood == "fast")
+
+
+def evidence_of(
+    one: Measurements,
+    laws: Sequence[Law],
+    probes: Mapping[str, Probe],
+    priors: Mapping[str, Prior | float],
+    *,
+    seed: np.random.SeedSequence,
+    fast: bool,
+) -> xr.Dataset:
+    """The evidence of each law for the measurements of one process."""
+    every = {
+        f"{one.process.name}.{law_parameter(one.process, name)}"
+        for law in (*laws, one.process.law)
+        for name in law.parameters
+    }
+    log_evidence, stderr = [], []
+    for law, child in zip(laws, seed.spawn(len(laws)), strict=True):
+        process = replace(one.process, law=law, transition=None)
+        own = {f"{process.name}.{law_parameter(process, name)}" for name in law.parameters}
+        believed = {name: prior for name, prior in priors.items() if name in own or name not in every}
+        model = JointModel([replace(one, process=process)], probes, _of(one, believed), fast=fast)
+        modes = find_modes(model, np.random.default_rng(child))
+        log_evidence.append(modes.log_evidence)
+        stderr.append(modes.log_evidence_stderr)
+    weight = np.exp(np.array(log_evidence) - max(log_evidence))
+    return xr.Dataset(
+        {
+            "log_evidence": ("law", np.array(log_evidence)),
+            "log_evidence_stderr": ("law", np.array(stderr)),
+            "probability": ("law", weight / weight.sum()),
+        },
+        coords={"law": [law.name for law in laws]},
+        attrs={"method": "mixture importance sampling about all modes"},
+    )
+
+
+def _of(one: Measurements, priors: Mapping[str, Prior | float]) -> dict[str, Prior | float]:
+    """The priors of one process and its thermometers."""
+    names = {one.process.name} | {str(name) for name in one.probe}
+    return {name: prior for name, prior in priors.items() if name.rsplit(".", 1)[0] in names}
+
+
+def candidates(one: Measurements) -> list[Law]:
+    """The laws that are compared unasked: its own and the usual ones; none with few temperatures."""
+    if np.unique(one.temperature).size < _LEAST_TEMPERATURES or not np.all(np.isfinite(one.stderr)):
+        return []
+    own = one.process.law
+    return [own, *(law for law in USUAL_LAWS if law != own)]
