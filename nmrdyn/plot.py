@@ -1,4 +1,7 @@
-"""Everything drawn. The only file that imports matplotlib; each function takes a stage and returns what it drew on."""
+"""Everything drawn. The only file that imports matplotlib; each function takes a stage and returns what it drew on.
+
+Longer than other files, since one function a figure, with shared colours and style, is best read in one place.
+"""
 
 from __future__ import annotations
 
@@ -272,7 +275,7 @@ def corner(posterior: xr.DataTree, name: str) -> Figure:
 
 # Words for the sources of an error budget; others keep their name.
 _SOURCES = {
-    "misfit": "scatter",
+    "misfit": "misfit (scatter)",
     "temperature": "temperature of a run",
     "offset": "offset of the thermometer",
     "scale": "scale of the thermometer",
@@ -334,24 +337,4 @@ def savage_dickey(comparison: xr.Dataset, *, ax: Axes | None = None) -> Axes:
         axes.set_ylabel("Bayes factor of no difference")
         if axes.get_lines()[1:]:
             axes.legend()
-    return axes
-
-
-def influence(posterior: xr.DataTree, *, ax: Axes | None = None) -> Axes:
-    """What each barrier would be without each run: shift and standard deviation against temperature."""
-    require(posterior, "posterior")
-    table = posterior["influence"].dataset
-    with style():
-        axes = ax if ax is not None else Figure(figsize=(4.6, 3.0)).subplots()
-        axes.axhline(0, lw=0.8, color=_GREY)
-        for index, name in enumerate(table["barrier"].values):
-            one = table.sel(barrier=name)
-            told = np.isfinite(one["mean"].values)
-            axes.errorbar(
-                one["temperature"].values[told], 1e3 * one["mean_shift"].values[told], 1e3 * one["sd"].values[told],
-                fmt="o", ms=3.5, lw=0.9, color=COLOURS[index % len(COLOURS)], label=str(name),
-            )  # fmt: skip
-        axes.set_xlabel("temperature left out / K")
-        axes.set_ylabel("shift of the barrier / meV")
-        axes.legend()
     return axes

@@ -233,19 +233,20 @@ def require_within(
     InputError
         For a value outside, one that is no finite number, or an array where `single` asks for one number.
     """
-    limits = [
-        words
-        for words, limit in (
-            (f"above {above:g}", above),
-            (f"from {least:g}", least),
-            (f"up to {most:g}", most),
-            (f"below {below:g}", below),
-        )
-        if np.isfinite(limit)
-    ]
     number = np.asarray(value)
     numeric = number.dtype.kind in "iuf" and number.size > 0 and not (single and number.ndim)
-    # The infinite defaults of `above` and `below` refuse infinities.
-    if not numeric or not np.all((number > above) & (number >= least) & (number <= most) & (number < below)):
+    # The infinite defaults of `above` and `below` refuse infinities, and comparisons refuse NaN.
+    smallest, largest = (number.min(), number.max()) if numeric else (0.0, 0.0)
+    if not (numeric and smallest > above and smallest >= least and largest <= most and largest < below):
+        limits = [
+            words
+            for words, limit in (
+                (f"above {above:g}", above),
+                (f"from {least:g}", least),
+                (f"up to {most:g}", most),
+                (f"below {below:g}", below),
+            )
+            if np.isfinite(limit)
+        ]
         kind, tail = "one finite number" if single else "a finite number", f"; {advice}" if advice else ""
         raise InputError(f"{what}: needed {' '.join([kind, ' and '.join(limits)]).rstrip()}, found {value}{tail}")

@@ -1,20 +1,15 @@
 """The shipped calibration in small: 100 studies, and the tools that judge 1,000."""
 
-import sys
 from dataclasses import replace
-from pathlib import Path
 
+import calibration
 import numpy as np
 import pytest
+from sbc import results, scenarios, uniformity
+from sbc.posteriors import METHODS
 from scipy.stats import binom, chi2, kstest, norm
 
 import nmrdyn as nd
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
-
-import calibration
-from sbc import results, scenarios, uniformity
-from sbc.posteriors import METHODS
 
 MIX = {"slow": 30, "fast": 30, "minimum": 30, "two nuclei": 10}
 BOLTZMANN_EV = 8.617333262145179e-5  # eV/K, exact in the SI of 2019

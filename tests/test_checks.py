@@ -7,7 +7,6 @@ Formulas here are written anew, not taken from the package. With x = omega tau_c
 import json
 import re
 from dataclasses import dataclass, replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,10 +15,10 @@ from scipy.optimize import brentq
 
 import nmrdyn as nd
 from nmrdyn.findings import Finding, attach, attached, merged, within
-from nmrdyn.inference.checks import of_prefactors, of_process
-from nmrdyn.inference.model import JointModel, measurements
+from nmrdyn.inference.checks import _of_prefactors, _of_process
+from nmrdyn.inference.measurements import measurements
+from nmrdyn.inference.model import JointModel
 from nmrdyn.inference.modes import find_modes
-from nmrdyn.inference.predictive import Misfit
 from nmrdyn.motion.checks import of_motion
 from nmrdyn.motion.mechanism import Mechanism
 from nmrdyn.recovery.checks import of_relaxation
@@ -759,43 +758,51 @@ def hop(data=None, *, name="hop", mechanism=None, **options):
 
 
 def model_of(process, priors=None):
-    return JointModel([measurements(process, process.data)], {}, priors or {})
+    """Without scatter, so that closed forms hold."""
+    known = {f"{process.name}.scatter": 0.0} | (priors or {})
+    return JointModel([measurements(process, {process.datum: process.data})], {}, known)
 
 
-TESTED = Misfit(chi2=1.0, dof=1, p=0.5)
-
-
-def on_process(process, misfit=TESTED):
+def on_process(process):
     stages = {"motion": nd.correlation_time(process.data, process.mechanism)}
-    return by_code(of_process(process, stages, misfit, None))
+    one = measurements(process, {"relaxation": process.data})
+    return by_code(_of_process(one, stages, {}))
 
 
 @pytest.mark.parametrize(
     ("transition", "flagged"),
-    [(None, False), (299.0, False), (300.0, False), (300.01, True), (319.99, True), (320.0, False), (330.0, False)],
+    [(None, False), (299.0, False), (300.0, False), (310.01, True), (320.0, True), (330.01, False)],
 )
 def test_phase_transition_inside_the_data_is_named(transition, flagged):
-    found = on_process(hop(transition=transition))
-    assert where(found, "across-transition") == ("hop" if flagged else None)
+    data = relaxation(t1_of([1e-6, 0.5e-6, 0.3e-6, 0.2e-6]))
+    found = on_process(hop(data, transition=transition))
+    assert where(found, "two-phases") == ("hop" if flagged else None)
     if flagged:
-        assert f"the phase transition at {transition:g} K" in found["across-transition"].text
+        assert f"the phase transition at {transition:g} K" in found["two-phases"].text
+
+
+@pytest.mark.parametrize("transition", [300.01, 320.0])
+def test_side_of_a_transition_with_one_temperature_is_refused(transition):
+    with pytest.raises(nd.InputError, match=r"hop: needed two temperatures or more on each side .*leave out the side"):
+        hop(transition=transition)
 
 
 def test_phase_transition_concerns_conductivities_too():
-    data = {name: ("experiment", np.array([0.1, 0.2])) for name in ("conductivity", "conductivity_stderr")}
-    coords = relaxation([1.0, 1.0]).drop_vars("larmor_frequency").coords
+    data = {name: ("experiment", np.full(4, 0.1)) for name in ("conductivity", "conductivity_stderr")}
+    coords = relaxation([1.0] * 4, kelvin=[290.0, 300.0, 310.0, 320.0]).drop_vars("larmor_frequency").coords
     table = stamp(xr.Dataset(data, coords=coords), "transport")
-    for at, flagged in ((305.0, True), (310.0, False)):
+    for at, flagged in ((305.0, True), (321.0, False)):
         process = nd.Process("eis", table, mechanism=nd.Conductivity("sigma_T"), transition=at)
-        found = by_code(of_process(process, {"transport": table}, TESTED, None))
-        assert where(found, "across-transition") == ("eis" if flagged else None)
+        found = by_code(_of_process(measurements(process, {"transport": table}), {"transport": table}, {}))
+        assert where(found, "two-phases") == ("eis" if flagged else None)
 
 
 def test_remarks_on_the_data_carry_the_name_of_their_process():
     data = attach(relaxation([61.13, 50.0, 40.0]), [Finding("by-hand", "2, 3", "as said"), Finding("of-all", "", "so")])
     data.attrs["left_out"] = json.dumps({"4": "excluded by the study", "7": "excluded by the study", "5": "too hot"})
     process = hop(data, name="BH4 rotation")
-    listed = list(of_process(process, {"motion": nd.correlation_time(data, quadrupolar())}, TESTED, None))
+    one = measurements(process, {"relaxation": data})
+    listed = list(_of_process(one, {"motion": nd.correlation_time(data, quadrupolar())}, {}))
     assert Finding("by-hand", "BH4 rotation/2, 3", "as said") in listed
     assert Finding("of-all", "BH4 rotation", "so") in listed
     assert Finding("left-out", "BH4 rotation/4, 7", "left out: excluded by the study") in listed
@@ -803,10 +810,9 @@ def test_remarks_on_the_data_carry_the_name_of_their_process():
     assert {one.where.split("/")[0] for one in listed} == {"BH4 rotation"}
 
 
-def drawn(model, log10_tau0):
-    """Chains in which log10 tau0 has these values, and the barrier is 0.4 eV."""
-    draws = np.stack([np.full(len(log10_tau0), 0.4), np.array(log10_tau0, dtype=float)], axis=-1)
-    return SimpleNamespace(draws=draws[None])
+def drawn(log10_tau0):
+    """Draws in which log10 tau0 has these values, and the barrier is 0.4 eV."""
+    return np.stack([np.full(len(log10_tau0), 0.4), np.array(log10_tau0, dtype=float)], axis=-1)
 
 
 @pytest.mark.parametrize(
@@ -824,7 +830,7 @@ def drawn(model, log10_tau0):
 )
 def test_attempt_times_that_no_vibration_has_are_named(inside, outside, flagged):
     model = model_of(hop())
-    found = by_code(of_prefactors(model, drawn(model, inside + outside)))
+    found = by_code(_of_prefactors(model, drawn(inside + outside)))
     assert where(found, "tau0-implausible") == ("hop.log10_tau0" if flagged else None)
     if flagged:
         assert f"about 1e{np.median(inside + outside):.1f} s" in found["tau0-implausible"].text
@@ -894,7 +900,7 @@ def test_priors_of_what_a_mechanism_does_not_have_are_refused(mechanism, name):
 
 @pytest.mark.parametrize("prior", [nd.Normal(-1.2e-10, 1e-11), nd.Uniform(-2e-10, 1e-10)])
 def test_priors_about_negative_values_are_refused(prior):
-    with pytest.raises(nd.InputError, match=r"hop\.distance: needed a prior about a positive value"):
+    with pytest.raises(nd.InputError, match=r"hop\.distance: needed a prior about a possible value"):
         model_of(hop(mechanism=protons()), {"hop.distance": prior})
 
 
@@ -967,7 +973,7 @@ SLOW = {
 def borohydride():
     """11B in BH4-, relaxed by its quadrupole moment and four protons: T1, and the posterior of both mechanisms."""
     data = relaxation(noisy(1 / (1 / t1_of(ROTATION) + dipolar_rate(ROTATION))), NOISE, kelvin=KELVIN)
-    return data, nd.infer([hop(data, mechanism=quadrupolar() + protons())], seed=1)
+    return data, nd.infer([hop(data, mechanism=quadrupolar() + protons())], seed=1, priors={"hop.scatter": 0.0})
 
 
 def test_mechanisms_that_add_up_give_the_barrier_and_its_prefactor(borohydride):
@@ -1033,7 +1039,7 @@ def test_budget_spans_all_experiments_that_have_a_tau_c(borohydride):
 def test_uncertain_distance_widens_the_prefactor_by_six_times_and_not_the_barrier():
     t1, relative = noisy(1 / dipolar_rate(ROTATION)), 0.02
     process = hop(relaxation(t1, NOISE, kelvin=KELVIN), mechanism=protons())
-    posterior = nd.infer([process], seed=1, priors={"hop.distance": nd.Normal(1.2e-10, relative * 1.2e-10)})
+    posterior = nd.infer([process], seed=1, priors={"hop.distance": nd.Normal(1.2e-10, relative * 1.2e-10), "hop.scatter": 0.0})
     mean, covariance = line(KELVIN, np.log(t1 * SLOW["dipolar"]))
     # T1 is proportional to r^6 tau_c: ln tau0 takes up -6 ln r, whose spread is (sigma/r)^2 to 0.1 %.
     draws = inferred(posterior)
@@ -1071,7 +1077,7 @@ def test_coupling_that_changes_with_temperature_and_its_bias_where_it_is_taken_a
     assert biased[0] - mean[0] == pytest.approx(-sign * float(coupling.barrier_shift(middle)), rel=0.01)
     if branch == "slow":
         return
-    posterior = nd.infer([law], seed=1)
+    posterior = nd.infer([law], seed=1, priors={f"{law.name}.scatter": 0.0})
     assert_draws_follow(inferred(posterior), mean, covariance)
     assert json.loads(posterior.attrs["processes"])["hop"]["branch"]["fast"] > 0.999
     motion = posterior["processes/hop/motion"].dataset
@@ -1086,14 +1092,14 @@ def travelled(sodium, tmp_path_factory):
     """23Na on the slow branch, with a remark from elsewhere and a phase transition; its posterior, summary and page."""
     truth = replace(
         sodium,
-        temperature=[290.0, 310.0, 330.0],
+        temperature=[280.0, 290.0, 310.0, 330.0],
     )
     recovery = attach(nd.simulate(truth, seed=1), [Finding("by-hand", "1", "<b>T1</b> & co")])
     mechanism = nd.BPP(nucleus="23Na", cq=1e6, eta=0.1)
     process = nd.Process(
         "Na hop", recovery, mechanism=mechanism, recovery=nd.SingleExponential(), transition=300.0, role="hop"
     )
-    posterior = nd.infer([process], seed=1)
+    posterior = nd.infer([process], seed=1, priors={f"{process.name}.scatter": 0.0})
     folder = tmp_path_factory.mktemp("travelled")
     nd.report(posterior, folder)
     plain = nd.correlation_time(nd.fit_recovery(recovery, "single"), mechanism)
@@ -1135,10 +1141,14 @@ def test_phase_transition_stands_beside_the_barrier(travelled):
     posterior, folder, _ = travelled
     summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
     found = {entry["code"]: entry for entry in summary["warnings"]}
-    assert found["across-transition"]["where"] == "Na hop"
-    assert "300 K" in found["across-transition"]["text"]
-    (verdict,) = verdict_lines(summary)
-    assert verdict.endswith("in doubt, see the warnings: across-transition")
+    assert found["two-phases"]["where"] == "Na hop"
+    assert "300 K" in found["two-phases"]["text"]
+    barriers = summary["processes"]["Na hop"]["barriers_eV"]
+    assert list(barriers) == ["Na hop below", "Na hop above"]
+    assert summary["processes"]["Na hop"]["activation_energy_eV"] is None
+    below, above, _ = verdict_lines(summary)
+    assert below.startswith("Na hop below: ")
+    assert above.startswith(f"Na hop above: {1e3 * barriers['Na hop above']['median']:.0f} meV")
     assert summary["processes"]["Na hop"]["mechanism_budget"] is None
     assert posterior.attrs["passed"] == 1
 

@@ -553,7 +553,7 @@ def test_curved_data_are_no_single_barrier():
     # Vogel-Tamman-Fulcher with T0 = 230 K, slow throughout: the apparent barrier falls from 1.6 to 0.7 eV.
     tau = 1e-8 * np.exp(800 / (kelvin - 230))
     t1 = np.exp(ln_t1(tau, **SODIUM) + 0.03 * rng.standard_normal(kelvin.size))
-    posterior = nd.infer([hop(kelvin, t1, 0.03, point=0.5)], seed=1, probes=[nd.Probe(name="oven", offset=1.0)])
+    posterior = infer([hop(kelvin, t1, 0.03, point=0.5)], seed=1, probes=[nd.Probe(name="oven", offset=1.0)])
     misfit = described(posterior, "hop")["misfit"]
     assert misfit["dof"] == 6  # 8 temperatures, 2 parameters
     assert misfit["p"] < misfit["level"]
@@ -588,7 +588,7 @@ def test_t1_below_the_minimum_names_the_coupling_it_needs():
     tau = tau_c(kelvin, 0.45, log10_tau0(0.6158 / OMEGA, 390.0, 0.45))
     t1 = np.exp(ln_t1(tau, cq=1.4e6, eta=0.1) + 0.02 * rng.standard_normal(10))
     process = nd.Process("hop", relaxation(kelvin, t1, 0.02), mechanism=nd.BPP(**SODIUM))
-    posterior = nd.infer([process], seed=1, priors={"hop.cq": nd.Normal(1e6, 5e4)})
+    posterior = infer([process], seed=1, priors={"hop.cq": nd.Normal(1e6, 5e4)})
     found = remarks(posterior)
     # The shortest T1, at omega tau = 0.6158, is proportional to C_Q^-2.
     shortest = np.exp(ln_t1(0.6158 / OMEGA, **SODIUM))

@@ -315,16 +315,16 @@ def test_auto_intervals_cover_the_time_at_which_one_over_e_is_left(sodium, beta)
 def test_fixed_depth_is_a_parameter_less(sodium):
     truth = replace(sodium, depth=2.0, snr=100)
     recovery = nd.simulate(truth, seed=15)
-    delay, signal = recovery.delay.values[0], recovery.signal.values[0]
+    delay, signal, noise = (recovery[name].values[0] for name in ("delay", "signal", "signal_stderr"))
 
     def against(model, curve, start, dof):
         relaxation = nd.fit_recovery(recovery, model)
         assert relaxation.depth.item() == pytest.approx(2, rel=1e-12, abs=0)
         assert relaxation.attrs["model"] == repr(model)
         best, covariance = curve_fit(
-            curve, delay, signal, start, np.full(16, 0.01), absolute_sigma=True, xtol=1e-13, ftol=1e-13
+            curve, delay, signal, start, noise, absolute_sigma=True, xtol=1e-13, ftol=1e-13
         )
-        chi2 = np.sum((signal - curve(delay, *best)) ** 2) * 1e4
+        chi2 = np.sum(((signal - curve(delay, *best)) / noise) ** 2)
         assert relaxation.t1_dof.item() == 400 + dof
         assert relaxation.reduced_chi2.item() == pytest.approx(chi2 / dof, rel=1e-8, abs=0)
         errors = np.sqrt(np.diag(covariance) * (400 + chi2) / (400 + dof))  # pooled with the measured noise
@@ -392,15 +392,15 @@ def test_an_exponential_that_is_over_before_the_first_delay_is_not_told(sodium):
 
 def test_errors_of_two_exponentials_are_those_of_least_squares(sodium):
     recovery = two_sites(sodium, 300, seed=19, ratio=10.0, fraction=0.6)
-    delay, signal = recovery.delay.values[0], recovery.signal.values[0]
+    delay, signal, noise = (recovery[name].values[0] for name in ("delay", "signal", "signal_stderr"))
 
     def curve(t, a, depth, slow, fast, fraction):
         return a * (1 - depth * (fraction * np.exp(-t / slow) + (1 - fraction) * np.exp(-t / fast)))
 
     best, covariance = curve_fit(
-        curve, delay, signal, (1, 1, 1, 0.1, 0.6), np.full(24, 1 / 300), absolute_sigma=True, xtol=1e-13, ftol=1e-13
+        curve, delay, signal, (1, 1, 1, 0.1, 0.6), noise, absolute_sigma=True, xtol=1e-13, ftol=1e-13
     )
-    chi2 = np.sum((signal - curve(delay, *best)) ** 2) * 300**2
+    chi2 = np.sum(((signal - curve(delay, *best)) / noise) ** 2)
     covariance *= (400 + chi2) / (400 + 19)  # pooled with the measured noise
     errors = np.sqrt(np.diag(covariance))
     relaxation = nd.fit_recovery(recovery, "bi")

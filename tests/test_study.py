@@ -232,7 +232,7 @@ def test_temperature_of_a_transition_in_a_law_is_exact_and_has_a_unit():
     assert read_law(said, "study") == nd.PhaseTransition(temperature=285.15)
 
 
-@pytest.mark.parametrize(("said", "kelvin"), [("312.5 K", 312.5), ("40 °C", 313.15)])
+@pytest.mark.parametrize(("said", "kelvin"), [("212.5 K", 212.5), ("-40 °C", 233.15)])
 def test_phase_transition_is_a_temperature(said, kelvin, folder):
     process, _ = read_hop(folder, changed('law = "arrhenius"', f'transition = "{said}"'))
     assert process.transition == pytest.approx(kelvin)
@@ -378,7 +378,7 @@ BROKEN = {
     ),
     "no asymmetry": (", eta = 0.1", "", ["Na hop", "mechanism quadrupolar: needed eta"]),
     "no kind": ('kind = "quadrupolar", ', "", ["Na hop", "a mechanism kind among quadrupolar, dipolar, background"]),
-    "asymmetry with an error": ("eta = 0.1", 'eta = "0.10 ± 0.05"', ["Na hop", "eta", "'0.10 ± 0.05'"]),
+    "asymmetry with a negative error": ("eta = 0.1", 'eta = "0.10 ± -0.05"', ["Na hop", "eta", "0.10 ± -0.05"]),
     "nothing that fluctuates": ("eta = 0.1", "eta = 0.1, fluctuating = 0", ["Na hop", "fluctuating", "0"]),
     "more than all that fluctuates": ("eta = 0.1", "eta = 0.1, fluctuating = 1.2", ["Na hop", "fluctuating", "1.2"]),
     "distance without a unit": (
@@ -573,7 +573,7 @@ BROKEN = {
 
 @pytest.mark.parametrize("case", BROKEN)
 def test_broken_study_is_refused_before_anything_is_sampled(case, folder, monkeypatch):
-    monkeypatch.setattr("nmrdyn.inference.infer.sample", lambda *_, **__: pytest.fail("sampled a broken study"))
+    monkeypatch.setattr("nmrdyn.inference.infer.sample_blocks", lambda *_, **__: pytest.fail("sampled a broken study"))
     old, new, words = BROKEN[case]
     file = written(folder, changed(old, new))
     out = folder / "out"
@@ -616,7 +616,7 @@ def test_study_that_cannot_be_read_is_refused(content, tmp_path):
 
 
 def test_folder_that_cannot_hold_results_is_refused_before_anything_is_sampled(folder, tmp_path, monkeypatch):
-    monkeypatch.setattr("nmrdyn.inference.infer.sample", lambda *_, **__: pytest.fail("sampled for nothing"))
+    monkeypatch.setattr("nmrdyn.inference.infer.sample_blocks", lambda *_, **__: pytest.fail("sampled for nothing"))
     taken = tmp_path / "taken"
     taken.write_text("a file", encoding="utf-8")
     for out in (taken, taken / "results"):
@@ -655,6 +655,173 @@ def test_typing_errors_never_end_in_anything_but_an_input_error(folder, edits):
     except nd.InputError as error:
         said = str(error)
     assert said is None or str(folder) in said  # the study or its data are named
+
+
+# Priors, several data, likelihood
+
+
+PRIORS = 'priors = { scatter = 0, activation_energy = "0.4 ± 0.1 eV", transition_temperature = ["-3 °C", "300 K"] }'
+
+
+@pytest.fixture(scope="module")
+def sessions(sodium, tmp_path_factory):
+    """Expnos 1, 2, 3 of two sessions, and conductivities of two."""
+    root = tmp_path_factory.mktemp("sessions")
+    nd.simulate_folder(replace(sodium, temperature=[300.0, 320.0, 340.0]), root / "23Na", seed=1)
+    nd.simulate_folder(replace(sodium, temperature=[310.0, 330.0], delays=None), root / "later", seed=2)
+    for name, rows in (("a", "300, 0.01\n310, 0.02\n"), ("b", "305, 0.015\n315, 0.03\n")):
+        (root / f"{name}.csv").write_text(f"T [K], sigma [S/m]\n{rows}", encoding="utf-8")
+    return root
+
+
+def test_priors_of_a_law_are_a_number_a_value_with_its_error_or_a_range(sessions):
+    study = read_study(written(sessions, changed('data = "eis/conductivity.csv"', f'data = "a.csv"\n{PRIORS}')))
+    assert study.priors == {
+        "Na hop.cq": nd.Normal(1e6, 0.05e6),
+        "conductivity.scatter": 0.0,
+        "conductivity.activation_energy": nd.Normal(0.4, 0.1),
+        "conductivity.transition_temperature": nd.Uniform(270.15, 300.0),
+    }
+
+
+def test_temperature_scale_is_a_difference_and_an_asymmetry_may_have_an_error(sessions):
+    law = 'law = "vtf"\npriors = { temperature_scale = "900 ± 50 K", vogel_temperature = "170 K", scatter = 0.01 }'
+    text = changed("eta = 0.1", 'eta = "0.40 ± 0.05"', changed('law = "arrhenius"', law))
+    hop, priors = read_hop(sessions, text.replace("eis/conductivity.csv", "a.csv"))
+    assert (hop.law, hop.mechanism) == (nd.VTF(), nd.BPP(nucleus="23Na", cq=1e6, eta=0.4))
+    assert priors == {
+        "Na hop.cq": nd.Normal(1e6, 0.05e6),
+        "Na hop.eta": nd.Normal(0.4, 0.05),
+        "Na hop.temperature_scale": nd.Normal(900.0, 50.0),
+        "Na hop.vogel_temperature": 170.0,
+        "Na hop.scatter": 0.01,
+    }
+
+
+def joined(old='data = "23Na"', new='data = ["23Na", "later/"]', text=STUDY):
+    return changed(old, new, text).replace("eis/conductivity.csv", "a.csv")
+
+
+def test_several_data_become_one_with_a_probe_for_each(sessions):
+    bath = '[probe.bath]\nscale = 0.01\n[[process]]\nname = "Na hop"'
+    text = joined().replace('[[process]]\nname = "Na hop"', bath).replace('probe = "nmr"', 'probe = ["nmr", "bath"]')
+    text = text.replace('law = "arrhenius"', 'exclude = ["23Na/3", "later/1"]')
+    study = read_study(written(sessions, text))
+    assert study.probes[1] == nd.Probe(name="bath", scale=0.01)
+    hop = study.processes[0]
+    assert hop.data["experiment"].values.tolist() == ["1/1", "1/2", "2/2"]
+    np.testing.assert_allclose(hop.data["temperature"], [300.0, 320.0, 330.0])
+    assert hop.probe is None
+    assert hop.probes.tolist() == ["nmr", "nmr", "bath"]
+    assert left_out(hop) == {"1/3": "excluded by the study", "2/1": "excluded by the study"}
+    sources = json.loads(hop.data.attrs["sources"])
+    assert {Path(name).parent.parent.name for name in sources} == {"23Na", "later"}
+
+
+def test_several_data_may_share_a_probe_and_be_tables(sessions):
+    text = joined('data = "eis/conductivity.csv"', 'data = ["a.csv", "b.csv"]\nprobe = "nmr"')
+    conductivity = read_study(written(sessions, text)).processes[1]
+    np.testing.assert_allclose(conductivity.data["conductivity"], [0.01, 0.02, 0.015, 0.03])
+    assert conductivity.probes.tolist() == ["nmr"] * 4
+
+
+@pytest.mark.parametrize("likelihood", ["traces", "t1", "fast"])
+def test_likelihood_is_said_and_used(likelihood, sessions, monkeypatch):
+    text = changed("seed = 1", f'seed = 1\nlikelihood = "{likelihood}"').replace("eis/conductivity.csv", "a.csv")
+    file = written(sessions, text)
+    assert read_study(file).likelihood == likelihood
+    asked = {}
+    monkeypatch.setattr("nmrdyn.study.run.infer", lambda *_, **said: asked.update(said) or nd.infer([], seed=1))
+    with pytest.raises(nd.InputError):
+        nd.run(file)
+    assert asked["likelihood"] == likelihood
+
+
+MISUSED = {
+    "unknown likelihood": ("seed = 1", 'seed = 1\nlikelihood = "t2"', ["likelihood among traces, t1, fast", "'t2'"]),
+    "likelihood as a list": ("seed = 1", 'seed = 1\nlikelihood = ["t1"]', ["likelihood among", "['t1']"]),
+    "scale in words": ("same_runs", 'scale = "small"\nsame_runs', ["probe.nmr", "scale", "'small'"]),
+    "negative scale": ("same_runs", "scale = -0.01\nsame_runs", ["nmr", "scale -0.01"]),
+    "scale of one": ("same_runs", "scale = 1\nsame_runs", ["nmr", "scale 1"]),
+    "priors without a table": ('law = "arrhenius"', "priors = 0.4", ["Na hop", "table for priors", "0.4"]),
+    "barrier without a unit": (
+        'law = "arrhenius"',
+        "priors = { activation_energy = 0.4 }",
+        ["priors, activation_energy", "eV", "0.4"],
+    ),
+    "barrier in kelvin": (
+        'law = "arrhenius"',
+        'priors = { activation_energy = "0.4 ± 0.1 K" }',
+        ["priors, activation_energy", "'K'"],
+    ),
+    "temperature without a unit": (
+        'law = "arrhenius"',
+        "priors = { vogel_temperature = [100, 200] }",
+        ["priors, vogel_temperature", "K", "100"],
+    ),
+    "range of one": (
+        'law = "arrhenius"',
+        'priors = { activation_energy = ["0.4 eV"] }',
+        ["priors, activation_energy", "[low, high]"],
+    ),
+    "range upside down": (
+        'law = "arrhenius"',
+        'priors = { activation_energy = ["0.5 eV", "0.4 eV"] }',
+        ["priors, activation_energy", "low below high", "0.5 and 0.4"],
+    ),
+    "range with errors": (
+        'law = "arrhenius"',
+        "priors = { log10_tau0 = [-14, '-12 ± 1'] }",
+        ["priors, log10_tau0", "[low, high]"],
+    ),
+    "negative error": ('law = "arrhenius"', "priors = { log10_tau0 = '-13 ± -1' }", ["log10_tau0", "-13 ± -1"]),
+    "prior in words": ('law = "arrhenius"', "priors = { scatter = 'none' }", ["priors, scatter", "'none'"]),
+    "asymmetry in words": ("eta = 0.1", 'eta = "flat ± 0.1"', ["Na hop", "eta", "'flat"]),
+    "no data in a list": ('data = "23Na"', "data = []", ["Na hop", "needed data, found none"]),
+    "one of several missing": ('data = "23Na"', 'data = ["23Na", "24Na"]', ["Na hop", "'24Na'"]),
+    "probes of one data set": ('probe = "nmr"', 'probe = ["nmr", "nmr"]', ["Na hop", "needed the name of a probe"]),
+    "too few probes": (
+        'data = "23Na"\nnucleus = "23Na"\nprobe = "nmr"',
+        'data = ["23Na", "later"]\nnucleus = "23Na"\nprobe = ["nmr"]',
+        ["Na hop", "one probe for each of 2 data sets", "found nmr"],
+    ),
+    "number as a probe": (
+        'data = "23Na"\nnucleus = "23Na"\nprobe = "nmr"',
+        'data = ["23Na", "later"]\nnucleus = "23Na"\nprobe = ["nmr", 1]',
+        ["Na hop", "needed the name of a probe", "['nmr', 1]"],
+    ),
+    "excluded without its folder": (
+        'data = "23Na"',
+        'data = ["23Na", "later"]\nexclude = ["3"]',
+        ["Na hop", "exclude", "23Na/1", "found 3"],
+    ),
+    "unknown experiment of one of several": (
+        'data = "23Na"',
+        'data = ["23Na", "later"]\nexclude = ["later/3"]',
+        ["Na hop", "exclude", "needed experiments among 1, 2", "found 3"],
+    ),
+    "exclude in words": ('data = "23Na"', 'data = ["23Na", "later"]\nexclude = "23Na/3"', ["Na hop", "exclude"]),
+}
+
+
+@pytest.mark.parametrize("case", MISUSED)
+def test_misused_keys_are_refused_in_one_line(case, sessions):
+    old, new, words = MISUSED[case]
+    file = written(sessions, joined(old, new))
+    with pytest.raises(nd.InputError) as error:
+        read_study(file)
+    said = str(error.value)
+    assert "\n" not in said
+    assert said.count(str(file)) == 1
+    for word in words:
+        assert word in said
+
+
+def test_unknown_prior_is_refused_with_those_that_exist(sessions, monkeypatch):
+    monkeypatch.setattr("nmrdyn.inference.infer.sample_blocks", lambda *_, **__: pytest.fail("sampled for nothing"))
+    text = joined('law = "arrhenius"', "priors = { scater = 0 }")
+    with pytest.raises(nd.InputError, match=r"Na hop\.scatter.*found Na hop\.scater"):
+        nd.run(written(sessions, text))
 
 
 # Populations and mechanisms that add up, from raw data to the report
@@ -696,9 +863,10 @@ def physics(tmp_path_factory):
             ' { kind = "dipolar", partner = "1H", distance = "1.20 ± 0.01 A", count = 4 }]',
         )
     )
-    hop = HOP.replace('"single"', POPULATIONS).replace('law = "arrhenius"', 'transition = "310 K"')
+    hop = HOP.replace('"single"', POPULATIONS).replace('law = "arrhenius"', 'transition = "280 K"')
     hop = hop.replace("1.00 ± 0.05 MHz", "1 MHz")
-    text = f"[study]\nseed = 1\n[[process]]{hop}[[process]]{rotation}".replace('probe = "nmr"\n', "")
+    plain = "priors = { scatter = 0 }\n"
+    text = f"[study]\nseed = 1\n[[process]]{hop}{plain}[[process]]{rotation}{plain}".replace('probe = "nmr"\n', "")
     posterior = nd.run(written(root, text), root / "results")
     return posterior, json.loads((root / "results" / "summary.json").read_text(encoding="utf-8")), (sodium, boron)
 
@@ -723,7 +891,9 @@ def test_report_of_a_study_says_which_models_and_mechanisms_it_used(physics):
     assert hop["recovery"].startswith("PopulationRecovery(spin=1.5, interaction='quad', initial='all_sat'")
     assert "Dipolar(nucleus='11B', partner='1H', distance=1.2e-10, count=4.0" in rotation["mechanism"]
     assert summary["priors"]["BH4 rotation.distance"] == repr(nd.Normal(1.2 * 1e-10, 0.01 * 1e-10))
-    assert set(summary["nuisances"]) == {"BH4 rotation.distance"}
+    assert summary["nuisances"]["BH4 rotation.distance"]["said"].startswith("sampled, Normal(")
+    assert summary["nuisances"]["BH4 rotation.cq"] == {"said": "fixed at 100000.0 Hz"}
+    assert summary["nuisances"]["BH4 rotation.scatter"] == {"said": "left out"}
     assert hop["mechanism_budget"] is None
     # 1.69 times the quadrupolar rate on the slow flank (independent double commutators).
     share = rotation["mechanism_budget"]["slow"]["dipolar 1H"]
@@ -731,5 +901,5 @@ def test_report_of_a_study_says_which_models_and_mechanisms_it_used(physics):
     found = [(entry["code"], entry["where"]) for entry in summary["warnings"]]
     assert ("several-exponentials", "BH4 rotation") in found  # single, on the slow branch
     assert ("several-exponentials", "Na hop") not in found
-    assert ("across-transition", "Na hop") in found
+    assert "two-phases" not in [code for code, _ in found]  # all temperatures are above
     assert "dipolar-unchecked" not in [code for code, where in found if where == "BH4 rotation"]

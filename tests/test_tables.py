@@ -347,6 +347,7 @@ nucleus = "23Na"
 larmor = "132.32 MHz"
 mechanism = { kind = "quadrupolar", cq = "1 MHz", eta = 0.1 }
 exclude = ["n3"]
+priors = { scatter = 0 }
 temperature_range = ["295 K", "75 °C"]
 """
 ROTATION = """
@@ -357,6 +358,7 @@ data = "tables/tau.csv"
 nucleus = "11B"
 mechanism = { kind = "correlation_time" }
 exclude = ["4"]
+priors = { scatter = 0 }
 """
 EIS = """
 [[process]]
@@ -364,6 +366,7 @@ name = "conductivity"
 data = "eis.csv"
 mechanism = { kind = "conductivity", convention = "sigma_T" }
 temperature_range = ["280 K", "345 K"]
+priors = { scatter = 0 }
 """
 STUDY = f"[study]\nname = 'tables'\nseed = 1\n{HOP}{ROTATION}{EIS}"
 
@@ -491,7 +494,7 @@ def test_correlation_times_are_drawn_with_their_band(results):
     ],
 )
 def test_study_of_tables_says_what_it_cannot_use(old, new, words, folder, monkeypatch):
-    monkeypatch.setattr("nmrdyn.inference.infer.sample", lambda *_, **__: pytest.fail("sampled a broken study"))
+    monkeypatch.setattr("nmrdyn.inference.infer.sample_blocks", lambda *_, **__: pytest.fail("sampled a broken study"))
     assert old in STUDY
     file = written(folder, STUDY.replace(old, new, 1), "broken.toml")
     with pytest.raises(nd.InputError) as error:

@@ -16,6 +16,7 @@ from nmrdyn.inference.measurements import QUANTITY, Measurements
 from nmrdyn.inference.model import JointModel
 from nmrdyn.inference.predictive import Misfit
 from nmrdyn.inference.process import Conductivity, Probe
+from nmrdyn.laws.arrhenius import Arrhenius
 from nmrdyn.laws.phase_transition import PhaseTransition
 from nmrdyn.priors import HalfNormal, LogUniform, Normal, Uniform
 from nmrdyn.schema import BOLTZMANN_EV, Array
@@ -185,8 +186,11 @@ def law_fits(law: str, misfit: Misfit, laws: xr.Dataset | None) -> bool:
 
 
 def _better(law: str, laws: xr.Dataset | None) -> tuple[str, float]:
-    """The law of the largest evidence, and by how much its logarithm exceeds that of `law`, for all its error."""
-    if laws is None:
+    """The law of the largest evidence, and by how much its logarithm exceeds that of `law`, for all its error.
+
+    Only Arrhenius claims that there is one barrier; the others are not wrong where they are not needed.
+    """
+    if laws is None or law != Arrhenius.name:
         return law, 0.0
     best, own = laws.isel(law=int(np.argmax(laws["log_evidence"].values))), laws.sel(law=law)
     error = np.hypot(best["log_evidence_stderr"], own["log_evidence_stderr"])

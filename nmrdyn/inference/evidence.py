@@ -15,6 +15,7 @@ from nmrdyn.inference.process import Probe, Process
 from nmrdyn.inference.stages import stages_of
 from nmrdyn.laws.arrhenius import Arrhenius
 from nmrdyn.laws.law import Law
+from nmrdyn.laws.phase_transition import PhaseTransition
 from nmrdyn.laws.two_arrhenius import TwoArrhenius
 from nmrdyn.laws.vtf import VTF
 from nmrdyn.priors import Prior
@@ -117,8 +118,12 @@ def _of(one: Measurements, priors: Mapping[str, Prior | float]) -> dict[str, Pri
 
 
 def candidates(one: Measurements) -> list[Law]:
-    """The laws that are compared unasked: its own and the usual ones; none with few temperatures."""
-    if np.unique(one.temperature).size < _LEAST_TEMPERATURES or not np.all(np.isfinite(one.stderr)):
-        return []
+    """The laws that are compared unasked: its own and the usual ones.
+
+    None with few temperatures, or across a phase transition, which no one of these laws crosses.
+    """
     own = one.process.law
+    few = np.unique(one.temperature).size < _LEAST_TEMPERATURES
+    if few or not np.all(np.isfinite(one.stderr)) or isinstance(own, PhaseTransition):
+        return []
     return [own, *(law for law in USUAL_LAWS if law != own)]

@@ -21,7 +21,7 @@ from nmrdyn.priors import HalfNormal, Normal, Prior, Uniform
 from nmrdyn.schema import Array, InputError
 
 _HERMITE = {n: np.polynomial.hermite.hermgauss(n) for n in (1, 5)}
-_CACHE = 32_768  # values evaluated together; larger batches leave the cache
+_TOGETHER = 12_000  # values evaluated at once; memory for more is given back to the system and fetched anew
 
 # Fixed here, printed in every report; those of a law's parameters stand in its class.
 CLASS_PRIORS: dict[str, Prior] = {
@@ -77,7 +77,7 @@ class JointModel:
         self._exact = exact = not any(one.uncertain for one in self.data)
         self.value = np.concatenate([one.value for one in self.data])
         self._nodes, self._weights = _HERMITE[1 if fast or exact else 5]
-        self._chunk = max(16, _CACHE // (ends[-1] * self._nodes.size))
+        self._chunk = max(1, _TOGETHER // int(ends[-1] * self._nodes.size))
 
     def _believe(self, name: str, default: Prior | None, unit: str | None = None) -> None:
         """Sample a quantity, or fix it at the number that was given in place of a prior."""
@@ -190,8 +190,9 @@ class JointModel:
             error = centre[:, :, None] + width[:, :, None] * self._nodes
             log_term = self.runs.sum(self._log_density(theta, error, motions)) - error**2 / 2
             log_term += self._nodes**2 + np.log(self._weights)
-            top = log_term.max(axis=2)
-            return top + np.log(np.exp(log_term - top[:, :, None]).sum(axis=2)) + np.log(width)
+            nodes = np.ascontiguousarray(np.moveaxis(log_term, 2, 0))  # sums along long axes are fast
+            top = nodes.max(axis=0)
+            return top + np.log(np.exp(nodes - top).sum(axis=0)) + np.log(width)
 
     def _log_density(self, theta: Array, error: Array, motions: Sequence[Motion]) -> Array:
         """Log density (walker, row, node) of each row, with temperatures off by `error` (walker, run, node)."""
@@ -304,5 +305,5 @@ def adjustable(process: Process) -> Mapping[str, Adjustable]:
 
 def _student_t(residual: Array, stderr: Array, dof: Array) -> Array:
     """Log density of a Student-t, up to its constant at infinitely many degrees of freedom."""
-    shape = -1 / (4 * dof) + 1 / (24 * dof**3)  # of the logarithm of the constant, after Stirling
+    shape = (1 / (6 * dof * dof) - 1) / (4 * dof)  # of the logarithm of the constant, after Stirling
     return shape - (dof + 1) / 2 * np.log1p((residual / stderr) ** 2 / dof) - np.log(stderr)

@@ -136,8 +136,14 @@ class Process:
         else:
             require(self.data, "relaxation")
         if self.transition is not None and isinstance(self.law, Arrhenius):
-            kelvin = self.data["temperature"].values
-            if np.any(kelvin < self.transition) and np.any(kelvin >= self.transition):
+            kelvin = np.unique(self.data["temperature"].values)
+            below, above = np.sum(kelvin < self.transition), np.sum(kelvin >= self.transition)
+            if min(below, above) == 1:
+                raise InputError(
+                    f"{self.name}: needed two temperatures or more on each side of the transition at "
+                    f"{self.transition:g} K, found {below} below and {above} above; leave out the side with one"
+                )
+            if min(below, above) > 1:
                 object.__setattr__(self, "law", PhaseTransition(temperature=self.transition))
 
     @property

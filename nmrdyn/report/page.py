@@ -39,6 +39,7 @@ def render(posterior: xr.DataTree, comparison: xr.Dataset, summary: dict[str, An
         described=described,
         margin=1e3 * float(comparison.attrs["margin"]),
         zero_celsius=ZERO_CELSIUS,
+        units={name: values.attrs.get("units", "") for name, values in posterior["posterior"].data_vars.items()},
         needed=json.loads(posterior.attrs["needed"]),
     )
 

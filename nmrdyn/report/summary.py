@@ -11,7 +11,7 @@ import xarray as xr
 
 _MOST_DRAWS = 4000
 # Warnings that put a barrier itself in doubt, and so stand beside it in the verdict.
-_DOUBTS = ("t1-below-minimum", "prior-conflict", "at-bound", "across-transition", "sigma-convention")
+_DOUBTS = ("t1-below-minimum", "prior-conflict", "at-bound", "one-temperature-decides", "sigma-convention")
 
 
 def summarise(posterior: xr.DataTree, comparison: xr.Dataset) -> dict[str, Any]:
@@ -202,11 +202,12 @@ def _no_barrier(name: str, process: dict[str, Any]) -> str:
         process["misfit"],
         ", ".join(f"{1e3 * b['median']:.0f} meV" for b in process["barriers_eV"].values()),
     )
-    why = (
-        f"{process['law']} does not describe these data (chi-square {misfit['chi2']:.0f} for {misfit['dof']} degrees "
-        f"of freedom, p = {misfit['p']:.2g})"
-    )
-    if misfit["p"] is None or misfit["p"] >= misfit["level"]:
+    if misfit["p"] is not None and misfit["p"] < misfit["level"]:
+        why = (
+            f"{process['law']} does not describe these data (chi-square {misfit['chi2']:.0f} for {misfit['dof']} degrees "
+            f"of freedom, p = {misfit['p']:.2g})"
+        )
+    else:
         best = max(process["law_evidence"], key=lambda law: process["law_evidence"][law]["log_evidence"])
         why = f"the data speak for the law {best} against {process['law']}"
     return f"{name}: no single barrier; {why}, and what would be one, {barriers}, means nothing"
