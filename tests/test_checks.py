@@ -1039,7 +1039,9 @@ def test_budget_spans_all_experiments_that_have_a_tau_c(borohydride):
 def test_uncertain_distance_widens_the_prefactor_by_six_times_and_not_the_barrier():
     t1, relative = noisy(1 / dipolar_rate(ROTATION)), 0.02
     process = hop(relaxation(t1, NOISE, kelvin=KELVIN), mechanism=protons())
-    posterior = nd.infer([process], seed=1, priors={"hop.distance": nd.Normal(1.2e-10, relative * 1.2e-10), "hop.scatter": 0.0})
+    posterior = nd.infer(
+        [process], seed=1, priors={"hop.distance": nd.Normal(1.2e-10, relative * 1.2e-10), "hop.scatter": 0.0}
+    )
     mean, covariance = line(KELVIN, np.log(t1 * SLOW["dipolar"]))
     # T1 is proportional to r^6 tau_c: ln tau0 takes up -6 ln r, whose spread is (sigma/r)^2 to 0.1 %.
     draws = inferred(posterior)

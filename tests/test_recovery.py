@@ -321,9 +321,7 @@ def test_fixed_depth_is_a_parameter_less(sodium):
         relaxation = nd.fit_recovery(recovery, model)
         assert relaxation.depth.item() == pytest.approx(2, rel=1e-12, abs=0)
         assert relaxation.attrs["model"] == repr(model)
-        best, covariance = curve_fit(
-            curve, delay, signal, start, noise, absolute_sigma=True, xtol=1e-13, ftol=1e-13
-        )
+        best, covariance = curve_fit(curve, delay, signal, start, noise, absolute_sigma=True, xtol=1e-13, ftol=1e-13)
         chi2 = np.sum(((signal - curve(delay, *best)) / noise) ** 2)
         assert relaxation.t1_dof.item() == 400 + dof
         assert relaxation.reduced_chi2.item() == pytest.approx(chi2 / dof, rel=1e-8, abs=0)

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from nmrdyn.inference.model import JointModel, law_parameter
+from nmrdyn.inference.model import JointModel
+from nmrdyn.inference.process import law_parameter
 from nmrdyn.schema import Array
 
 _DRAWS = 4000

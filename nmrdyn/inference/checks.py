@@ -35,6 +35,10 @@ def of_outcome(outcome: Outcome) -> Iterator[Finding]:
     """All remarks on a posterior: sampling first, then each process, then priors and probes."""
     model, flat = outcome.model, outcome.sampled.flat
     yield from _of_sampling(outcome.sampled)
+    if outcome.stopped:
+        yield Finding(
+            "interrupted", "posterior", "the comparison of laws and the influence of temperatures were interrupted"
+        )
     for one, misfit in zip(model.data, outcome.prediction.misfits, strict=True):
         yield from _of_law(one, misfit, outcome.laws.get(one.process.name))
         yield from _of_process(one, outcome.stages[one.process.name], model.probes)
@@ -51,13 +55,20 @@ def _of_sampling(sampled: Sampled) -> Iterator[Finding]:
     if sampled.interrupted:
         yield Finding("interrupted", "posterior", f"sampling was interrupted after {steps} steps")
     if not sampled.converged:
+        r_hat, ess, length = np.max(sampled.check.r_hat), sampled.check.ess.min(), sampled.length.min()
+        failed = [
+            words
+            for words, wrong in (
+                (f"R-hat {r_hat:.3f} (needed {MOST_R_HAT})", not r_hat <= MOST_R_HAT),
+                (f"smallest ESS {ess:.0f} (needed {LEAST_ESS:.0f})", ess < LEAST_ESS),
+                (f"{length:.0f} autocorrelation times (needed {LEAST_LENGTH:.0f})", length < LEAST_LENGTH),
+            )
+            if wrong
+        ]
         yield Finding(
             "not-converged",
             "posterior",
-            f"the sampler did not converge in {steps} steps: R-hat {np.max(sampled.check.r_hat):.3f} "
-            f"(needed {MOST_R_HAT}), smallest ESS {sampled.check.ess.min():.0f} (needed {LEAST_ESS:.0f}), "
-            f"{sampled.length.min():.0f} autocorrelation times (needed {LEAST_LENGTH:.0f}); "
-            "no number here can be trusted",
+            f"the sampler did not converge in {steps} steps: {', '.join(failed)}; no number here can be trusted",
         )
     if not sampled.agrees:
         yield Finding(
@@ -107,6 +118,8 @@ def _of_priors(model: JointModel, flat: Array) -> Iterator[Finding]:
 
 def _of_influence(influence: xr.Dataset) -> Iterator[Finding]:
     """Single temperatures on which a barrier hangs."""
+    if "shift_sd" not in influence:
+        return
     for run, label in zip(*np.nonzero(np.abs(np.nan_to_num(influence["shift_sd"].values)) > _DECIDES), strict=True):
         one = influence.isel(run=run, barrier=label)
         yield Finding(
@@ -167,8 +180,7 @@ def _of_law(one: Measurements, misfit: Misfit, laws: xr.Dataset | None) -> Itera
         yield Finding(
             "law-untested",
             name,
-            "whether one barrier describes these data cannot be told: two temperatures always lie on a line, and "
-            "scatter cannot be told from curvature where the table gives no errors",
+            f"whether the law {law} describes these data cannot be told: {_untested(one)}",
         )
     better, gain = _better(law, laws)
     if gain > np.log(LAW_ODDS):
@@ -178,6 +190,14 @@ def _of_law(one: Measurements, misfit: Misfit, laws: xr.Dataset | None) -> Itera
             f"the data speak for the law {better} over {law}, by {gain:.1f} in ln(evidence): odds above "
             f"{LAW_ODDS:.0f}, so that what {law} calls a barrier is none",
         )
+
+
+def _untested(one: Measurements) -> str:
+    """Why the law of a process was not tested."""
+    if not np.all(np.isfinite(one.stderr)):
+        return "the table gives no errors, so that scatter cannot be told from curvature"
+    n = np.unique(one.temperature).size
+    return f"{n} temperatures always agree with its {len(one.process.law.parameters)} parameters"
 
 
 def law_fits(law: str, misfit: Misfit, laws: xr.Dataset | None) -> bool:

@@ -9,9 +9,9 @@ import numpy as np
 import xarray as xr
 
 from nmrdyn.inference.measurements import Measurements, measurements
-from nmrdyn.inference.model import JointModel, law_parameter
+from nmrdyn.inference.model import JointModel
 from nmrdyn.inference.modes import find_modes
-from nmrdyn.inference.process import Probe, Process
+from nmrdyn.inference.process import Probe, Process, law_parameter
 from nmrdyn.inference.stages import stages_of
 from nmrdyn.laws.arrhenius import Arrhenius
 from nmrdyn.laws.law import Law

@@ -9,8 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from nmrdyn.inference.model import adjustable, law_parameter
-from nmrdyn.inference.process import Conductivity, Process
+from nmrdyn.inference.process import Conductivity, Process, adjustable, law_parameter
 from nmrdyn.motion.mechanism import Mechanism
 from nmrdyn.schema import Array, InputError, require, require_within
 

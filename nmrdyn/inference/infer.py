@@ -109,19 +109,22 @@ def infer(
     flat = sampled.flat
     prediction = predict(model, flat, np.random.default_rng(predict_seed))
     branch = {one.process.name: branches(model, one, flat) for one in data if one.process.datum == "relaxation"}
-    laws = {}
-    for one, child in zip(data, law_seed.spawn(len(data)), strict=True):
-        name, others = one.process.name, candidates(one)
-        if others:
-            laws[name] = evidence_of(one, others, known, believed, seed=child, fast=model.fast)
+    for one in data:
+        name = one.process.name
         stages[name]["prediction"] = curves(model, one, flat)
         if name in branch:
             stages[name]["motion"] = with_branches(one.process, stages[name], branch[name])
-    seeds = influence_seed.spawn(len(sampled.blocks))
-    left_out = [
-        influence(one.model, one.flat, modes=one.modes, seed=child)
-        for one, child in zip(sampled.blocks, seeds, strict=True)
-    ]
+    laws: dict[str, xr.Dataset] = {}
+    left_out: list[xr.Dataset] = []
+    stopped = False
+    try:  # what was drawn is not lost to an interrupt while more is asked of it
+        for one, child in zip(data, law_seed.spawn(len(data)), strict=True):
+            if others := candidates(one):
+                laws[one.process.name] = evidence_of(one, others, known, believed, seed=child, fast=model.fast)
+        for block, child in zip(sampled.blocks, influence_seed.spawn(len(sampled.blocks)), strict=True):
+            left_out.append(influence(block.model, block.flat, modes=block.modes, seed=child))
+    except KeyboardInterrupt:
+        stopped = True
     outcome = Outcome(
         seed=seed,
         model=model,
@@ -132,7 +135,8 @@ def infer(
         stages=stages,
         budget=error_budget(model, flat, sampled.label.ravel()),
         # What one block would be without a temperature of another is not asked.
-        influence=xr.concat(left_out, dim="run", join="outer"),
+        influence=xr.concat(left_out, dim="run", join="outer") if left_out else xr.Dataset(),
+        stopped=stopped,
     )
     return assemble(outcome, [*checks.of_outcome(outcome)])
 

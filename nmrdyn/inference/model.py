@@ -14,10 +14,11 @@ import numpy as np
 
 from nmrdyn.inference.measurements import Measurements
 from nmrdyn.inference.motions import Motion
-from nmrdyn.inference.process import Conductivity, Probe, Process
+from nmrdyn.inference.process import Probe, Process, adjustable, law_parameter
 from nmrdyn.inference.runs import Runs
 from nmrdyn.motion.mechanism import Adjustable, Mechanism
 from nmrdyn.priors import HalfNormal, Normal, Prior, Uniform
+from nmrdyn.recovery.table import MOST_SCATTER
 from nmrdyn.schema import Array, InputError
 
 _HERMITE = {n: np.polynomial.hermite.hermgauss(n) for n in (1, 5)}
@@ -71,6 +72,8 @@ class JointModel:
         bounds = {name: (item.low, item.high) for name, item in self._adjusted.items()}
         allowed = [(*prior.support, *bounds.get(name, (-np.inf, np.inf))) for name, prior in self.priors.items()]
         self.supports = np.array([(max(low, least), min(high, most)) for low, high, least, most in allowed])
+        scattered = [name.endswith(".scatter") for name in self.priors]
+        self._most = np.where(scattered, np.minimum(self.supports[:, 1], MOST_SCATTER), self.supports[:, 1])
         self.runs = Runs(self.data, self.probes)
         ends = np.cumsum([0, *(one.value.size for one in self.data)])
         self.parts = [slice(start, end) for start, end in itertools.pairwise(ends)]
@@ -97,6 +100,11 @@ class JointModel:
         # Where the size of errors is inferred from the scatter, there is no other scatter.
         spread = "scatter" if np.all(np.isfinite(one.stderr)) else "log10_noise"
         self._believe(f"{process.name}.{spread}", CLASS_PRIORS[spread])
+        if spread == "scatter":
+            self._adjusted[f"{process.name}.scatter"] = Adjustable("")
+            if not 0 <= self.fixed.get(f"{process.name}.scatter", 0.0) <= MOST_SCATTER:
+                found = self.fixed[f"{process.name}.scatter"]
+                raise InputError(f"{process.name}.scatter: needed a number from 0 to {MOST_SCATTER}, found {found:g}")
         for name, quantity in adjustable(process).items():
             said = f"{process.name}.{name}"
             given = self.given.get(said)
@@ -149,7 +157,7 @@ class JointModel:
         total = np.zeros(len(theta))
         for k, prior in enumerate(self.priors.values()):
             total += prior.log_density(theta[:, k])
-        inside = (theta >= self.supports[:, 0]) & (theta <= self.supports[:, 1])
+        inside = (theta >= self.supports[:, 0]) & (theta <= self._most)
         return np.where(inside.all(axis=1), total, -np.inf)
 
     def __call__(self, theta: Array) -> Array:
@@ -291,16 +299,6 @@ class JointModel:
             return self.value - self.predict(theta, np.zeros((1, 1, 1)), motions)[..., 0], np.zeros((1, 1))
         low, high = np.moveaxis(self.predict(theta, np.array([[[-0.5, 0.5]]]), motions), -1, 0)
         return self.value - (low + high) / 2, high - low
-
-
-def law_parameter(process: Process, name: str) -> str:
-    """What a parameter of the law of a process is called: a conductivity has prefactors in place of tau0."""
-    return name.replace("log10_tau0", "log10_prefactor") if isinstance(process.mechanism, Conductivity) else name
-
-
-def adjustable(process: Process) -> Mapping[str, Adjustable]:
-    """The quantities of its mechanism that may have priors."""
-    return process.mechanism.quantities if isinstance(process.mechanism, Mechanism) else {}
 
 
 def _student_t(residual: Array, stderr: Array, dof: Array) -> Array:

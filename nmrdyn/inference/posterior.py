@@ -18,9 +18,9 @@ from nmrdyn.inference.blocks import Block, Sampled
 from nmrdyn.inference.checks import LAW_LEVEL, LAW_ODDS, law_fits
 from nmrdyn.inference.diagnostics import LEAST_ESS, LEAST_LENGTH, MOST_R_HAT, Diagnostics
 from nmrdyn.inference.measurements import LIKELIHOODS, Measurements
-from nmrdyn.inference.model import JointModel, adjustable, law_parameter
+from nmrdyn.inference.model import JointModel
 from nmrdyn.inference.predictive import Branches, Prediction
-from nmrdyn.inference.process import Conductivity
+from nmrdyn.inference.process import Conductivity, adjustable, law_parameter
 from nmrdyn.inference.sampler import DISCARDED
 from nmrdyn.motion.mechanism import Mechanism
 from nmrdyn.schema import Array
@@ -41,6 +41,7 @@ class Outcome:
     stages: Mapping[str, Mapping[str, xr.Dataset]]
     budget: xr.Dataset
     influence: xr.Dataset
+    stopped: bool
 
 
 def assemble(outcome: Outcome, findings: Sequence[Finding]) -> xr.DataTree:

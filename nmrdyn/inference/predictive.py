@@ -8,7 +8,8 @@ import numpy as np
 import xarray as xr
 
 from nmrdyn.inference.measurements import QUANTITY, Measurements
-from nmrdyn.inference.model import JointModel, law_parameter
+from nmrdyn.inference.model import JointModel
+from nmrdyn.inference.process import law_parameter
 from nmrdyn.motion.mechanism import Mechanism
 from nmrdyn.schema import Array
 

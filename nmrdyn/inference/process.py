@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -12,7 +13,7 @@ from nmrdyn.laws.arrhenius import Arrhenius
 from nmrdyn.laws.eyring import Eyring
 from nmrdyn.laws.law import Law
 from nmrdyn.laws.phase_transition import PhaseTransition
-from nmrdyn.motion.mechanism import Mechanism
+from nmrdyn.motion.mechanism import Adjustable, Mechanism
 from nmrdyn.recovery.model import RecoveryModel
 from nmrdyn.recovery.populations import PopulationRecovery
 from nmrdyn.schema import InputError, require
@@ -168,3 +169,13 @@ class Process:
         if isinstance(self.mechanism, Conductivity):
             return "transport"
         return "motion" if isinstance(self.mechanism, CorrelationTime) else "relaxation"
+
+
+def law_parameter(process: Process, name: str) -> str:
+    """What a parameter of the law of a process is called: a conductivity has prefactors in place of tau0."""
+    return name.replace("log10_tau0", "log10_prefactor") if isinstance(process.mechanism, Conductivity) else name
+
+
+def adjustable(process: Process) -> Mapping[str, Adjustable]:
+    """The quantities of its mechanism that may have priors."""
+    return process.mechanism.quantities if isinstance(process.mechanism, Mechanism) else {}

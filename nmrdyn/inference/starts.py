@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from nmrdyn.inference.coordinates import Coordinates
 from nmrdyn.inference.measurements import Measurements
-from nmrdyn.inference.model import JointModel, law_parameter
-from nmrdyn.inference.process import Conductivity, CorrelationTime
+from nmrdyn.inference.model import JointModel
+from nmrdyn.inference.process import Conductivity, CorrelationTime, law_parameter
 from nmrdyn.motion import inversion
 from nmrdyn.motion.mechanism import Mechanism
 from nmrdyn.schema import BOLTZMANN_EV, Array

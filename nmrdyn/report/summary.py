@@ -1,15 +1,13 @@
-"""The numbers of a posterior and its comparison, as summary.json and as rows of CSV."""
+"""The numbers of a posterior and its comparison, as summary.json and in sentences."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-_MOST_DRAWS = 4000
 # Warnings that put a barrier itself in doubt, and so stand beside it in the verdict.
 _DOUBTS = ("t1-below-minimum", "prior-conflict", "at-bound", "one-temperature-decides", "sigma-convention")
 
@@ -167,6 +165,8 @@ def _interval(values: np.ndarray, level: float) -> list[float]:
 def verdict_lines(summary: dict[str, Any]) -> list[str]:
     """The verdict in sentences with numbers."""
     lines = []
+    if any(w["code"] == "interrupted" for w in summary["warnings"]):
+        lines.append("STOPPED by an interrupt: see the warnings for what is missing.")
     if not summary["diagnostics"]["passed"]:
         lines.append("NOT CONVERGED: the sampler's diagnostics failed; none of these numbers can be trusted.")
     for name, process in summary["processes"].items():
@@ -204,8 +204,8 @@ def _no_barrier(name: str, process: dict[str, Any]) -> str:
     )
     if misfit["p"] is not None and misfit["p"] < misfit["level"]:
         why = (
-            f"{process['law']} does not describe these data (chi-square {misfit['chi2']:.0f} for {misfit['dof']} degrees "
-            f"of freedom, p = {misfit['p']:.2g})"
+            f"{process['law']} does not describe these data (chi-square {misfit['chi2']:.0f} for {misfit['dof']} "
+            f"degrees of freedom, p = {misfit['p']:.2g})"
         )
     else:
         best = max(process["law_evidence"], key=lambda law: process["law_evidence"][law]["log_evidence"])
@@ -220,88 +220,3 @@ def _process_of(where: str) -> str:
 
 def _probability(value: float) -> str:
     return "> 0.999" if value > 0.999 else f"{value:.3f}"
-
-
-def t1_rows(posterior: xr.DataTree) -> Iterator[list[object]]:
-    """Header and rows of t1.csv."""
-    yield [
-        "process",
-        "experiment",
-        "temperature_K",
-        "nucleus",
-        "larmor_frequency_Hz",
-        "model",
-        "t1_s",
-        "t1_stderr_s",
-        "t1_meaning",
-        "t1_mean_s",
-        "beta",
-        "depth",
-        "reduced_chi2",
-        "rows_used",
-        "rows_planned",
-        "converged",
-        "reason",
-    ]
-    for name, node in posterior["processes"].children.items():
-        if "relaxation" not in node:
-            continue
-        data = node["relaxation"].dataset
-        for i in range(data.sizes["experiment"]):
-            one = data.isel(experiment=i)
-            yield [
-                name,
-                one["experiment"].item(),
-                one["temperature"].item(),
-                data.attrs.get("nucleus", ""),
-                one["larmor_frequency"].item(),
-                *(
-                    one[key].item()
-                    for key in ("model", "t1", "t1_stderr", "t1_meaning", "t1_mean", "beta", "depth", "reduced_chi2")
-                ),
-                *(one[key].item() for key in ("rows_used", "rows_planned", "converged", "reason")),
-            ]
-
-
-def tau_rows(posterior: xr.DataTree) -> Iterator[list[object]]:
-    """Header and rows of tau_c.csv: both branches of every experiment."""
-    yield [
-        "process",
-        "experiment",
-        "temperature_K",
-        "branch",
-        "tau_c_s",
-        "tau_c_stderr_s",
-        "feasible",
-        "branch_probability",
-        "rows_used",
-        "rows_planned",
-        "reason",
-    ]
-    for name, node in posterior["processes"].children.items():
-        if "motion" not in node:
-            continue
-        data = node["motion"].dataset
-        for i in range(data.sizes["experiment"]):
-            for branch in data["branch"].values:
-                one = data.isel(experiment=i).sel(branch=branch)
-                yield [
-                    name,
-                    one["experiment"].item(),
-                    one["temperature"].item(),
-                    branch,
-                    *(one[key].item() for key in ("tau_c", "tau_c_stderr", "feasible", "branch_probability")),
-                    *(one[key].item() for key in ("rows_used", "rows_planned", "reason")),
-                ]
-
-
-def draw_rows(posterior: xr.DataTree) -> Iterator[list[object]]:
-    """Header and rows of draws.csv, evenly thinned to at most 4,000 draws."""
-    draws = posterior["posterior"].dataset
-    chains, length = draws.sizes["chain"], draws.sizes["draw"]
-    yield ["chain", "draw", *map(str, draws)]
-    kept = np.linspace(0, length - 1, min(length, _MOST_DRAWS // chains)).astype(int)
-    table = np.stack([draws[name].values for name in draws], axis=-1)
-    for chain in range(chains):
-        for draw in kept:
-            yield [chain, int(draw), *(float(f"{value:.9g}") for value in table[chain, draw])]

@@ -14,7 +14,8 @@ import xarray as xr
 
 from nmrdyn.compare import compare
 from nmrdyn.report.page import render
-from nmrdyn.report.summary import draw_rows, summarise, t1_rows, tau_rows
+from nmrdyn.report.rows import draw_rows, t1_rows, tau_rows
+from nmrdyn.report.summary import summarise
 from nmrdyn.schema import InputError, require
 
 

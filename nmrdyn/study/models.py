@@ -187,7 +187,7 @@ def _believable(value: object, name: str, where: str) -> Quantity:
     """A value of a parameter, with the unit that it has."""
     for word, dimension in (("activation_en", "energy"), ("temperature", "temperature")):
         if word in name and "entropy" not in name:
-            return parse(value, dimension, name=where, difference=name == "temperature_scale")
+            return parse(value, dimension, name=where, difference=name != "transition_temperature")
     return plain(value, name, where)
 
 

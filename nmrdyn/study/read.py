@@ -152,6 +152,8 @@ def _all_data(
         return _selected(data, entry, where), recovery
     if not said:
         raise InputError(f"{where}: needed data, found none; name folders or tables")
+    if len({(file.parent / str(one)).resolve() for one in said}) < len(said):
+        raise InputError(f"{where}: needed different data, found one twice in {said}; each would count as two")
     excluded = entry.get("exclude", [])
     mine = {str(one): [name for name in excluded if str(name).startswith(f"{str(one).rstrip('/')}/")] for one in said}
     if unknown := sorted({str(name) for name in excluded} - {str(name) for names in mine.values() for name in names}):
