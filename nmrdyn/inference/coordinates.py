@@ -41,6 +41,7 @@ class Coordinates:
 
     def __init__(self, model: JointModel, *, ranges: bool = True) -> None:
         self.model = model
+        self.flat: dict[int, float] = getattr(model, "flat", {})
         low, high = np.asarray(model.supports, dtype=float).T
         self._range = np.flatnonzero(np.isfinite(low) & np.isfinite(high) & ranges)
         self._half = np.flatnonzero(np.isfinite(low) != np.isfinite(high))
@@ -93,6 +94,12 @@ class Coordinates:
         """A typical step of each coordinate (parameter,)."""
         step = np.array([prior.width for prior in self.model.priors.values()])
         step[self._range], step[self._half] = self._span / 10, 0.3
+        return step
+
+    def first_step(self) -> Array:
+        """A small step of each coordinate (parameter,), with which a climb begins."""
+        step = 0.1 * self.scale()
+        step[list(self.flat)] = list(self.flat.values())
         return step
 
     def __call__(self, free: Array) -> Array:

@@ -71,6 +71,12 @@ class JointModel:
         self._column = {name: index for index, name in enumerate(self.parameters)}
         bounds = {name: (item.low, item.high) for name, item in self._adjusted.items()}
         allowed = [(*prior.support, *bounds.get(name, (-np.inf, np.inf))) for name, prior in self.priors.items()]
+        # Between two temperatures the data do not tell where a transition is: by column, a width that fills a gap.
+        self.flat = {
+            self._column[name]: float(np.median(np.diff(np.unique(one.temperature)))) / np.sqrt(12)
+            for one in self.data
+            if (name := f"{one.process.name}.transition_temperature") in self.priors
+        }
         self.supports = np.array([(max(low, least), min(high, most)) for low, high, least, most in allowed])
         scattered = [name.endswith(".scatter") for name in self.priors]
         self._most = np.where(scattered, np.minimum(self.supports[:, 1], MOST_SCATTER), self.supports[:, 1])
@@ -97,6 +103,8 @@ class JointModel:
             said = law_parameter(process, name)
             prior = CLASS_PRIORS["log10_prefactor"] if said != name else parameter.prior
             self._believe(f"{process.name}.{said}", prior, "" if said != name else parameter.unit)
+            if name == "transition_temperature":
+                self._adjusted[f"{process.name}.{name}"] = _between(one)
         # Where the size of errors is inferred from the scatter, there is no other scatter.
         spread = "scatter" if np.all(np.isfinite(one.stderr)) else "log10_noise"
         self._believe(f"{process.name}.{spread}", CLASS_PRIORS[spread])
@@ -129,6 +137,10 @@ class JointModel:
         names = {one.process.name for one in data} | {str(name) for one in data for name in one.probe}
         own = {name: prior for name, prior in self.given.items() if name.rsplit(".", 1)[0] in names}
         return JointModel(data, self.probes, own, fast=self.fast)
+
+    def has(self, name: str) -> bool:
+        """Whether a quantity is sampled or fixed, rather than left out."""
+        return name in self.priors or name in self.fixed
 
     def column(self, theta: Array, name: str) -> Array:
         """The values (walker,) of a quantity, sampled or fixed."""
@@ -229,9 +241,9 @@ class JointModel:
         else:
             kelvin = kelvin[None]
         for name, here in one.probes.items():
-            if f"{name}.scale" in self.priors:
+            if self.has(f"{name}.scale"):
                 kelvin = kelvin * (1 + here * self.column(theta, f"{name}.scale")[:, None, None])
-            if f"{name}.offset" in self.priors:
+            if self.has(f"{name}.offset"):
                 kelvin = kelvin + here * self.column(theta, f"{name}.offset")[:, None, None]
         return kelvin
 
@@ -270,13 +282,11 @@ class JointModel:
     def _spread_of(self, one: Measurements, theta: Array) -> tuple[Array, Array]:
         """Standard error and degrees of freedom (walker or 1, row) of one process, with its scatter."""
         noise, scatter = f"{one.process.name}.log10_noise", f"{one.process.name}.scatter"
-        if noise in self.priors or noise in self.fixed:
+        if self.has(noise):
             return np.repeat(10.0 ** self.column(theta, noise)[:, None], one.value.size, axis=1), one.dof[None]
         if self.fixed.get(scatter) == 0:
             return one.stderr[None], one.dof[None]
-        # The sum of a Student-t and a normal is close to a Student-t (Welch 1947).
-        variance = one.stderr**2 + self.column(theta, scatter)[:, None] ** 2
-        return np.sqrt(variance), one.dof * (variance / one.stderr**2) ** 2
+        return _scattered(one.stderr, one.dof, self.column(theta, scatter)[:, None])
 
     def spread(self, theta: Array) -> tuple[Array, Array]:
         """Standard error and degrees of freedom (walker, row) of all rows."""
@@ -299,6 +309,31 @@ class JointModel:
             return self.value - self.predict(theta, np.zeros((1, 1, 1)), motions)[..., 0], np.zeros((1, 1))
         low, high = np.moveaxis(self.predict(theta, np.array([[[-0.5, 0.5]]]), motions), -1, 0)
         return self.value - (low + high) / 2, high - low
+
+
+def _scattered(stderr: Array, dof: Array, scatter: Array) -> tuple[Array, Array]:
+    """Scale and degrees of freedom of the Student-t that is nearest to the sum of one and a normal of sd `scatter`.
+
+    It has the variance and kurtosis of the sum; below five degrees of freedom, which have none, those after Welch.
+    """
+    few = dof < 5
+    heavy = np.where(few, 5.0, dof)
+    own = stderr**2 * np.where(few, 1.0, heavy / (heavy - 2))
+    variance = own + scatter**2
+    ratio = (variance / own) ** 2
+    effective = np.where(few, dof * ratio, 4 + (heavy - 4) * ratio)
+    return np.sqrt(variance * np.where(few, 1.0, (effective - 2) / effective)), effective
+
+
+def _between(one: Measurements) -> Adjustable:
+    """Where a transition may be that the data should tell: with two temperatures or more on each side."""
+    kelvin = np.unique(one.temperature)
+    if kelvin.size < 4:
+        raise InputError(
+            f"{one.process.name}: needed four temperatures or more to tell where a transition is, found {kelvin.size}; "
+            "give it, as in PhaseTransition(temperature=285)"
+        )
+    return Adjustable("K", float(kelvin[1]), float(kelvin[-2]))
 
 
 def _student_t(residual: Array, stderr: Array, dof: Array) -> Array:

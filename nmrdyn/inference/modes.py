@@ -147,13 +147,13 @@ def _climb(target: Coordinates, starts: Array) -> tuple[Array, Array, Array]:
     """
     here = starts.copy()
     height = target(here)
-    transform = np.tile(np.diag(0.1 * target.scale()), (len(here), 1, 1))
+    transform = np.tile(np.diag(target.first_step()), (len(here), 1, 1))
     climbing = np.flatnonzero(np.isfinite(height))
     for taken in range(_MOST_STEPS):
         if not climbing.size:
             break
         gradient, hessian = derivatives(target, here[climbing], transform[climbing])
-        eigenvalue, eigenvector = np.linalg.eigh(-hessian)
+        eigenvalue, eigenvector = _axes(target, hessian)
         downhill = np.einsum("sij,si->sj", eigenvector, gradient) / np.maximum(np.abs(eigenvalue), 1e-6)
         step = _short(target, np.einsum("sij,sjk,sk->si", transform[climbing], eigenvector, downhill))
         trials = here[climbing, None] + step[:, None] * _LENGTHS[:, None]
@@ -171,6 +171,18 @@ def _climb(target: Coordinates, starts: Array) -> tuple[Array, Array, Array]:
             done |= reached + _MOST_STEPS / 2 * gain < height.max() - _HOPELESS
         climbing = climbing[~done]
     return height, here, transform
+
+
+def _axes(target: Coordinates, hessian: Array) -> tuple[Array, Array]:
+    """Curvatures (start, axis) and directions (start, parameter, axis) of the axes of a log density.
+
+    A parameter in which it is flat between steps is an axis by itself, which stays as long as it is.
+    """
+    moving = [k for k in range(hessian.shape[-1]) if k not in target.flat]
+    value, vector = np.ones(hessian.shape[:2]), np.tile(np.eye(hessian.shape[-1]), (len(hessian), 1, 1))
+    inner = np.ix_(range(len(hessian)), moving, moving)
+    value[:, moving], vector[inner] = np.linalg.eigh(-hessian[inner])
+    return value, vector
 
 
 def _rounder(
@@ -208,4 +220,6 @@ def derivatives(target: Coordinates, here: Array, transform: Array) -> tuple[Arr
     straight = plus + minus - middle
     mixed = (ahead + behind - straight[:, first] - straight[:, second]) / 2
     hessian[:, first, second] = hessian[:, second, first] = mixed
-    return (plus - minus) / (2 * _STEP), hessian / _STEP**2
+    gradient = (plus - minus) / (2 * _STEP)
+    gradient[:, list(target.flat)] = 0.0  # steps without a slope: it stays where it is
+    return gradient, hessian / _STEP**2

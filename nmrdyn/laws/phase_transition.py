@@ -28,7 +28,8 @@ class PhaseTransition(Law):
     """An Arrhenius law of its own below and above a phase transition, since tau_c and its barrier may jump there.
 
     `temperature` is that of the transition [K], which itself belongs to the side above. Without it, it is one more
-    parameter, `transition_temperature`; between two measured temperatures the data do not tell where it lies.
+    parameter, `transition_temperature`; between two measured temperatures the data do not tell where it lies. `infer` looks
+    for it where there are two temperatures or more on each side.
 
     Raises
     ------
@@ -85,7 +86,8 @@ class PhaseTransition(Law):
         if self.temperature is not None:
             return [both]
         distinct = np.unique(measured)
-        gaps = (distinct[1:] + distinct[:-1]) / 2  # between two temperatures the data do not tell where it lies
+        # Between two temperatures the data do not tell where it lies; each side has two at least.
+        gaps = (distinct[2:-1] + distinct[1:-2]) / 2
         return [both | {"transition_temperature": np.array(gap)} for gap in gaps]
 
     def apparent_barrier(
