@@ -28,8 +28,8 @@ class PhaseTransition(Law):
     """An Arrhenius law of its own below and above a phase transition, since tau_c and its barrier may jump there.
 
     `temperature` is that of the transition [K], which itself belongs to the side above. Without it, it is one more
-    parameter, `transition_temperature`; between two measured temperatures the data do not tell where it lies. `infer` looks
-    for it where there are two temperatures or more on each side.
+    parameter, `transition_temperature`; between two measured temperatures the data do not tell where it lies. `infer`
+    looks for it where there are two temperatures or more on each side.
 
     Raises
     ------
