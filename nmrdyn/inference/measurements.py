@@ -62,6 +62,29 @@ class Measurements:
         """The middle of the measured range [K] in 1/T, at which barriers are told that change with temperature."""
         return float(2 / (1 / self.temperature.min() + 1 / self.temperature.max()))
 
+    @cached_property
+    def _moments(self) -> tuple[Array, Array, bool]:
+        """Variance of each Student-t, what its kurtosis is told by (dof - 4), and whether all have both."""
+        few = self.dof < 5
+        dof = np.where(few, 5.0, self.dof)
+        return self.stderr**2 * np.where(few, 1.0, dof / (dof - 2)), dof - 4, not few.any()
+
+    def scattered(self, scatter: Array) -> tuple[Array, Array]:
+        """Square of the scale, and dof, of the Student-t that is nearest to the sum of one and a normal (walker, row).
+
+        `scatter` is the sd of the normal (walker, 1). The two have variance and kurtosis in common; below five degrees
+        of freedom, where there is no kurtosis, they are as after Welch (1947).
+        """
+        own, above_four, regular = self._moments
+        variance = own + scatter**2
+        ratio = (variance / own) ** 2
+        dof = 4 + above_four * ratio
+        square = variance - 2 * variance / dof
+        if regular:
+            return square, dof
+        few = self.dof < 5
+        return np.where(few, variance, square), np.where(few, self.dof * ratio, dof)
+
     def without(self, row: npt.NDArray[np.bool_]) -> Measurements:
         """The measurements less some rows (row,)."""
         kept = ~row

@@ -3,6 +3,8 @@
 A row is the likelihood of ln T1 that its recovery leaves, or a Student-t about ln T1, ln tau_c or ln sigma. The error
 of each temperature is integrated out by adaptive Gauss-Hermite quadrature; processes that were measured in the same
 runs share it. Offset and scale of a probe are parameters, so that they cancel in differences.
+
+Longer than other modules, since parameters, priors and likelihood of one posterior are read together.
 """
 
 from __future__ import annotations
@@ -195,17 +197,16 @@ class JointModel:
             if self._exact:
                 return self.runs.sum(self._log_density(theta, np.zeros((1, 1, 1)), motions)[..., 0])
             residual, slope = self.residuals(theta, motions)
-            stderr, dof = self.spread(theta)
+            square, dof = self._squares(theta)
             # Centre and width of each temperature error given the data, with the Student-t seen as a Gaussian.
-            variance = stderr**2
-            outlying = residual**2 / (variance + slope**2)
-            variance = variance * (dof + outlying) / (dof + 1)
+            outlying = residual**2 / (square + slope**2)
+            variance = square * (dof + outlying) / (dof + 1)
             precision = 1 + self.runs.sum(slope**2 / variance)
             centre = self.runs.sum(slope * residual / variance) / precision
             width = np.sqrt(2 / precision)
             if self.fast:
                 left = residual - slope * self.runs.spread(centre)
-                log_density = _student_t(left, stderr, dof)
+                log_density = _student_t(left, square, dof)
                 return self.runs.sum(log_density) - centre**2 / 2 + np.log(width)
             error = centre[:, :, None] + width[:, :, None] * self._nodes
             log_term = self.runs.sum(self._log_density(theta, error, motions)) - error**2 / 2
@@ -222,8 +223,8 @@ class JointModel:
             kelvin = self._kelvin(one, part, theta, error)
             predicted = np.broadcast_to(motion.predict(kelvin), (len(theta), one.value.size, error.shape[2]))
             if one.table is None:
-                stderr, dof = self._spread_of(one, theta)
-                parts.append(_student_t(one.value[:, None] - predicted, stderr[:, :, None], dof[:, :, None]))
+                square, dof = self._spread_of(one, theta)
+                parts.append(_student_t(one.value[:, None] - predicted, square[:, :, None], dof[:, :, None]))
                 continue
             scatter = f"{one.process.name}.scatter"
             # A fixed scatter is tabulated too, unless it is 0.
@@ -280,25 +281,29 @@ class JointModel:
         return process.mechanism.with_values(**values) if values else process.mechanism
 
     def _spread_of(self, one: Measurements, theta: Array) -> tuple[Array, Array]:
-        """Standard error and degrees of freedom (walker or 1, row) of one process, with its scatter."""
+        """Square of the scale, and degrees of freedom (walker or 1, row) of one process, with its scatter."""
         noise, scatter = f"{one.process.name}.log10_noise", f"{one.process.name}.scatter"
         if self.has(noise):
-            return np.repeat(10.0 ** self.column(theta, noise)[:, None], one.value.size, axis=1), one.dof[None]
+            return np.repeat(100.0 ** self.column(theta, noise)[:, None], one.value.size, axis=1), one.dof[None]
         if self.fixed.get(scatter) == 0:
-            return one.stderr[None], one.dof[None]
-        return _scattered(one.stderr, one.dof, self.column(theta, scatter)[:, None])
+            return one.stderr[None] ** 2, one.dof[None]
+        return one.scattered(self.column(theta, scatter)[:, None])
 
-    def spread(self, theta: Array) -> tuple[Array, Array]:
-        """Standard error and degrees of freedom (walker, row) of all rows."""
+    def _squares(self, theta: Array) -> tuple[Array, Array]:
+        """Square of the scale, and degrees of freedom (walker or 1, row) of all rows."""
         parts = [self._spread_of(one, theta) for one in self.data]
         if len(parts) == 1:
             return parts[0]
-        shape = (len(theta), -1)
-        errors, dofs = (
-            np.concatenate([np.broadcast_to(part[k], (shape[0], part[k].shape[1])) for part in parts], axis=1)
+        squares, dofs = (
+            np.concatenate([np.broadcast_to(part[k], (len(theta), part[k].shape[1])) for part in parts], axis=1)
             for k in range(2)
         )
-        return errors, dofs
+        return squares, dofs
+
+    def spread(self, theta: Array) -> tuple[Array, Array]:
+        """Standard error and degrees of freedom (walker or 1, row) of all rows."""
+        squares, dof = self._squares(theta)
+        return np.sqrt(squares), dof
 
     def residuals(self, theta: Array, motions: Sequence[Motion] | None = None) -> tuple[Array, Array]:
         """Residual (walker, row) about the read temperatures and its slope with a temperature error of one sd.
@@ -309,20 +314,6 @@ class JointModel:
             return self.value - self.predict(theta, np.zeros((1, 1, 1)), motions)[..., 0], np.zeros((1, 1))
         low, high = np.moveaxis(self.predict(theta, np.array([[[-0.5, 0.5]]]), motions), -1, 0)
         return self.value - (low + high) / 2, high - low
-
-
-def _scattered(stderr: Array, dof: Array, scatter: Array) -> tuple[Array, Array]:
-    """Scale and degrees of freedom of the Student-t that is nearest to the sum of one and a normal of sd `scatter`.
-
-    It has the variance and kurtosis of the sum; below five degrees of freedom, which have none, those after Welch.
-    """
-    few = dof < 5
-    heavy = np.where(few, 5.0, dof)
-    own = stderr**2 * np.where(few, 1.0, heavy / (heavy - 2))
-    variance = own + scatter**2
-    ratio = (variance / own) ** 2
-    effective = np.where(few, dof * ratio, 4 + (heavy - 4) * ratio)
-    return np.sqrt(variance * np.where(few, 1.0, (effective - 2) / effective)), effective
 
 
 def _between(one: Measurements) -> Adjustable:
@@ -336,7 +327,7 @@ def _between(one: Measurements) -> Adjustable:
     return Adjustable("K", float(kelvin[1]), float(kelvin[-2]))
 
 
-def _student_t(residual: Array, stderr: Array, dof: Array) -> Array:
-    """Log density of a Student-t, up to its constant at infinitely many degrees of freedom."""
+def _student_t(residual: Array, square: Array, dof: Array) -> Array:
+    """Log density of a Student-t whose scale has this square, up to its constant at infinitely many dof."""
     shape = (1 / (6 * dof * dof) - 1) / (4 * dof)  # of the logarithm of the constant, after Stirling
-    return shape - (dof + 1) / 2 * np.log1p((residual / stderr) ** 2 / dof) - np.log(stderr)
+    return shape - (dof + 1) / 2 * np.log1p(residual**2 / (square * dof)) - np.log(square) / 2
