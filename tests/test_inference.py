@@ -176,7 +176,7 @@ def with_temperature_errors(seed):
     return posterior, line_through(kelvin, y, covariance), line_through(kelvin, y, moved)
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_draws_with_temperature_errors_follow_the_closed_form(seed):
     posterior, (mean, covariance), (_, without_offset) = with_temperature_errors(seed)
     assert_draws_follow(posterior, "eis", mean, covariance)

@@ -24,6 +24,7 @@ from nmrdyn.schema import InputError
 # One straight line, one that steepens on cooling, and one that flattens.
 USUAL_LAWS: tuple[Law, ...] = (Arrhenius(), VTF(), TwoArrhenius())
 _LEAST_TEMPERATURES = 4
+_DRAWS, _EFFECTIVE = 2000, 1000.0  # of a batch, and what all are worth: half of what the modes of a posterior need
 
 
 def compare_laws(
@@ -96,7 +97,7 @@ def evidence_of(
         own = {f"{process.name}.{law_parameter(process, name)}" for name in law.parameters}
         believed = {name: prior for name, prior in priors.items() if name in own or name not in every}
         model = JointModel([replace(one, process=process)], probes, _of(one, believed), fast=fast)
-        modes = find_modes(model, np.random.default_rng(child))
+        modes = find_modes(model, np.random.default_rng(child), draws=_DRAWS, effective=_EFFECTIVE)
         log_evidence.append(modes.log_evidence)
         stderr.append(modes.log_evidence_stderr)
     weight = np.exp(np.array(log_evidence) - max(log_evidence))
