@@ -19,6 +19,7 @@ from sbc.scenarios import SCENARIOS
 from sbc.uniformity import GRID, band, counts, coverage, p_value
 
 LEVELS = (0.50, 0.68, 0.90, 0.95)
+_FEWEST = 50  # studies of a scenario and method, to be drawn where others have as many
 _LINES = {"importance": "-", "emcee": (0, (4, 1.5))}
 _SHADES = {"fewest": "0.92", "most": "0.82"}
 
@@ -139,6 +140,9 @@ def write(folder: Path, command: str) -> str:
 def draw(rows: pd.DataFrame) -> Figure:
     """ECDF of the ranks less what it should be: a panel a scenario, with bands that 95 % of uniform ranks stay in."""
     good = rows[rows["quantity"] != ""]
+    studies = good.groupby(["scenario", "method"])["seed"].transform("nunique")
+    enough = good[studies >= _FEWEST]
+    good = enough if len(enough) else good  # a figure of a few studies shows their number and little else
     names = [name for name in SCENARIOS if name in set(good["scenario"])]
     columns = max(1, min(3, len(names)))
     lines = max(1, -(-len(names) // columns))
