@@ -24,7 +24,8 @@ from nmrdyn.schema import InputError
 # One straight line, one that steepens on cooling, and one that flattens.
 USUAL_LAWS: tuple[Law, ...] = (Arrhenius(), VTF(), TwoArrhenius())
 _LEAST_TEMPERATURES = 4
-_DRAWS, _EFFECTIVE = 2000, 1000.0  # of a batch, and what all are worth: half of what the modes of a posterior need
+_REPEATS = 2  # independent searches
+_DRAWS, _EFFECTIVE = 2000, 1000.0  # of a batch, and what all are worth: half of what a posterior needs
 
 
 def compare_laws(
@@ -38,9 +39,9 @@ def compare_laws(
 ) -> xr.Dataset:
     """The evidence of several laws of temperature for one process.
 
-    The evidence is the mean of the likelihood over the prior, by mixture importance sampling about all modes, with its
-    Monte Carlo error. It weighs how well a law fits against how much it could have fitted, so that it depends on the
-    priors: those of the laws' classes unless others are given.
+    The evidence is the mean of the likelihood over the prior, by mixture importance sampling about all modes, twice; its
+    Monte Carlo error holds what the two say differently. It weighs how well a law fits against how much it could have
+    fitted, so that it depends on the priors: those of the laws' classes unless others are given.
 
     Parameters
     ----------
@@ -97,9 +98,15 @@ def evidence_of(
         own = {f"{process.name}.{law_parameter(process, name)}" for name in law.parameters}
         believed = {name: prior for name, prior in priors.items() if name in own or name not in every}
         model = JointModel([replace(one, process=process)], probes, _of(one, believed), fast=fast)
-        modes = find_modes(model, np.random.default_rng(child), draws=_DRAWS, effective=_EFFECTIVE)
-        log_evidence.append(modes.log_evidence)
-        stderr.append(modes.log_evidence_stderr)
+        found = [
+            find_modes(model, np.random.default_rng(again), draws=_DRAWS, effective=_EFFECTIVE)
+            for again in child.spawn(_REPEATS)
+        ]
+        each = np.array([modes.log_evidence for modes in found])
+        stated = np.array([modes.log_evidence_stderr for modes in found])
+        log_evidence.append(float(np.logaddexp.reduce(each) - np.log(_REPEATS)))
+        # A part of the posterior that one search did not see shows as a difference between two.
+        stderr.append(float(np.hypot(np.sqrt(np.sum(stated**2)) / _REPEATS, np.ptp(each) / 2)))
     weight = np.exp(np.array(log_evidence) - max(log_evidence))
     return xr.Dataset(
         {
