@@ -39,9 +39,9 @@ def compare_laws(
 ) -> xr.Dataset:
     """The evidence of several laws of temperature for one process.
 
-    The evidence is the mean of the likelihood over the prior, by mixture importance sampling about all modes. It is found
-    twice, and its Monte Carlo error holds what the two say differently. It weighs how well a law fits against how much
-    it could have fitted, so that it depends on the priors: those of the laws' classes unless others are given.
+    The evidence is the mean of the likelihood over the prior, by mixture importance sampling about all modes. It is
+    found twice, and its Monte Carlo error holds what the two say differently. It weighs how well a law fits against
+    how much it could have fitted, so that it depends on the priors: those of the laws' classes unless others are given.
 
     Parameters
     ----------
