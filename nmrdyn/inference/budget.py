@@ -9,7 +9,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from nmrdyn.inference.model import JointModel
-from nmrdyn.inference.process import law_parameter
+from nmrdyn.inference.process import law_parameters
 from nmrdyn.schema import Array
 
 _DRAWS = 4000
@@ -153,11 +153,7 @@ def _errors(model: JointModel, theta: Array) -> tuple[Array, Array]:
 
 def _columns(model: JointModel) -> dict[str, list[int]]:
     """The parameters of each source that has a prior; sizes of errors, which move no row, are none."""
-    law = {
-        f"{one.process.name}.{law_parameter(one.process, name)}"
-        for one in model.data
-        for name in one.process.law.parameters
-    }
+    law = {name for one in model.data for name in law_parameters(one.process)}
     columns: dict[str, list[int]] = {}
     for k, name in enumerate(model.parameters):
         source = "law" if name in law else name.rsplit(".", 1)[1]

@@ -9,9 +9,9 @@ import numpy as np
 import xarray as xr
 
 from nmrdyn.inference.measurements import Measurements, measurements
-from nmrdyn.inference.model import JointModel
+from nmrdyn.inference.model import JointModel, priors_of
 from nmrdyn.inference.modes import find_modes
-from nmrdyn.inference.process import Probe, Process, law_parameter
+from nmrdyn.inference.process import Probe, Process, law_parameters
 from nmrdyn.inference.stages import stages_of
 from nmrdyn.laws.arrhenius import Arrhenius
 from nmrdyn.laws.law import Law
@@ -87,17 +87,12 @@ def evidence_of(
     fast: bool,
 ) -> xr.Dataset:
     """The evidence of each law for the measurements of one process."""
-    every = {
-        f"{one.process.name}.{law_parameter(one.process, name)}"
-        for law in (*laws, one.process.law)
-        for name in law.parameters
-    }
+    each_law = [replace(one.process, law=law, transition=None) for law in laws]
+    every = {name for process in (*each_law, one.process) for name in law_parameters(process)}
     log_evidence, stderr = [], []
-    for law, child in zip(laws, seed.spawn(len(laws)), strict=True):
-        process = replace(one.process, law=law, transition=None)
-        own = {f"{process.name}.{law_parameter(process, name)}" for name in law.parameters}
-        believed = {name: prior for name, prior in priors.items() if name in own or name not in every}
-        model = JointModel([replace(one, process=process)], probes, _of(one, believed), fast=fast)
+    for process, child in zip(each_law, seed.spawn(len(laws)), strict=True):
+        believed = {name: prior for name, prior in priors.items() if name not in every - set(law_parameters(process))}
+        model = JointModel([replace(one, process=process)], probes, priors_of([one], believed), fast=fast)
         found = [
             find_modes(model, np.random.default_rng(again), draws=_DRAWS, effective=_EFFECTIVE)
             for again in child.spawn(_REPEATS)
@@ -117,12 +112,6 @@ def evidence_of(
         coords={"law": [law.name for law in laws]},
         attrs={"method": "mixture importance sampling about all modes"},
     )
-
-
-def _of(one: Measurements, priors: Mapping[str, Prior | float]) -> dict[str, Prior | float]:
-    """The priors of one process and its thermometers."""
-    names = {one.process.name} | {str(name) for name in one.probe}
-    return {name: prior for name, prior in priors.items() if name.rsplit(".", 1)[0] in names}
 
 
 def candidates(one: Measurements) -> list[Law]:

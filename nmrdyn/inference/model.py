@@ -136,9 +136,7 @@ class JointModel:
 
     def of(self, data: Sequence[Measurements]) -> JointModel:
         """The same model for other data of some of its processes."""
-        names = {one.process.name for one in data} | {str(name) for one in data for name in one.probe}
-        own = {name: prior for name, prior in self.given.items() if name.rsplit(".", 1)[0] in names}
-        return JointModel(data, self.probes, own, fast=self.fast)
+        return JointModel(data, self.probes, priors_of(data, self.given), fast=self.fast)
 
     def has(self, name: str) -> bool:
         """Whether a quantity is sampled or fixed, rather than left out."""
@@ -314,6 +312,12 @@ class JointModel:
             return self.value - self.predict(theta, np.zeros((1, 1, 1)), motions)[..., 0], np.zeros((1, 1))
         low, high = np.moveaxis(self.predict(theta, np.array([[[-0.5, 0.5]]]), motions), -1, 0)
         return self.value - (low + high) / 2, high - low
+
+
+def priors_of(data: Sequence[Measurements], priors: Mapping[str, Prior | float]) -> dict[str, Prior | float]:
+    """The priors of some processes and their thermometers."""
+    names = {one.process.name for one in data} | {str(name) for one in data for name in one.probe}
+    return {name: prior for name, prior in priors.items() if name.rsplit(".", 1)[0] in names}
 
 
 def _between(one: Measurements) -> Adjustable:

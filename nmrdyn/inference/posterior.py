@@ -20,7 +20,7 @@ from nmrdyn.inference.diagnostics import LEAST_ESS, LEAST_LENGTH, MOST_R_HAT, Di
 from nmrdyn.inference.measurements import LIKELIHOODS, Measurements
 from nmrdyn.inference.model import JointModel
 from nmrdyn.inference.predictive import Branches, Prediction
-from nmrdyn.inference.process import Conductivity, adjustable, law_parameter
+from nmrdyn.inference.process import Conductivity, adjustable, law_parameters
 from nmrdyn.inference.sampler import DISCARDED
 from nmrdyn.motion.mechanism import Mechanism
 from nmrdyn.schema import Array
@@ -99,7 +99,7 @@ def assemble(outcome: Outcome, findings: Sequence[Finding]) -> xr.DataTree:
             "law_name": process.law.name,
             "law_fits": law_fits(process.law.name, misfit, outcome.laws.get(process.name)),
             "laws": _laws(outcome.laws.get(process.name)),
-            "parameters": [name for name in _law_parameters([one]) if name in posterior],
+            "parameters": [name for name in law_parameters(process) if name in posterior],
             "barriers": variables[process.name],
             "barriers_at": one.middle,
             "likelihood": LIKELIHOODS[one.likelihood],
@@ -187,17 +187,10 @@ def _laws(evidence: xr.Dataset | None) -> dict[str, dict[str, float]]:
     }
 
 
-def _law_parameters(data: Sequence[Measurements]) -> list[str]:
-    """The names of the parameters of the laws."""
-    return [
-        f"{one.process.name}.{law_parameter(one.process, name)}" for one in data for name in one.process.law.parameters
-    ]
-
-
 def nuisances(model: JointModel) -> dict[str, str]:
     """Every quantity beside the laws that could be uncertain: its prior, its fixed value, or that it was left out."""
     said = {}
-    laws = _law_parameters(model.data)
+    laws = {name for one in model.data for name in law_parameters(one.process)}
     for name, prior in model.priors.items():
         if name not in laws:
             said[name] = f"sampled, {prior!r}"

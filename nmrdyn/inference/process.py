@@ -176,6 +176,11 @@ def law_parameter(process: Process, name: str) -> str:
     return name.replace("log10_tau0", "log10_prefactor") if isinstance(process.mechanism, Conductivity) else name
 
 
+def law_parameters(process: Process) -> list[str]:
+    """The names "PROCESS.quantity" of the parameters of its law."""
+    return [f"{process.name}.{law_parameter(process, name)}" for name in process.law.parameters]
+
+
 def adjustable(process: Process) -> Mapping[str, Adjustable]:
     """The quantities of its mechanism that may have priors."""
     return process.mechanism.quantities if isinstance(process.mechanism, Mechanism) else {}
