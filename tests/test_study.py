@@ -378,6 +378,8 @@ BROKEN = {
     ),
     "no asymmetry": (", eta = 0.1", "", ["Na hop", "mechanism quadrupolar: needed eta"]),
     "no kind": ('kind = "quadrupolar", ', "", ["Na hop", "a mechanism kind among quadrupolar, dipolar, background"]),
+    "asymmetry with an error that is missing": ("eta = 0.1", 'eta = "0.10 ±"', ["Na hop", "needed a number for eta"]),
+    "asymmetry without end": ("eta = 0.1", "eta = 1e400", ["Na hop", "needed a finite number", "eta"]),
     "asymmetry with a negative error": ("eta = 0.1", 'eta = "0.10 ± -0.05"', ["Na hop", "eta", "0.10 ± -0.05"]),
     "nothing that fluctuates": ("eta = 0.1", "eta = 0.1, fluctuating = 0", ["Na hop", "fluctuating", "0"]),
     "more than all that fluctuates": ("eta = 0.1", "eta = 0.1, fluctuating = 1.2", ["Na hop", "fluctuating", "1.2"]),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from difflib import get_close_matches
+from math import inf, isfinite
 from typing import Any
 
 from nmrdyn.schema import InputError
@@ -53,8 +54,8 @@ def number(value: object, what: str, where: str) -> float:
 
 def plain(value: object, what: str, where: str) -> Quantity:
     """A number without a unit, which may have an error: 0.4 or "0.40 ± 0.05"."""
-    middle, _, error = value.partition("±") if isinstance(value, str) else (value, "", "")
-    stderr = number(error, what, where) if error else 0.0
-    if stderr < 0:
-        raise InputError(f"{where}: needed an error of 0 or more for {what}, found {value!r}")
-    return Quantity(number(middle, what, where), stderr)
+    middle, sign, error = value.partition("±") if isinstance(value, str) else (value, "", "")
+    found = Quantity(number(middle, what, where), number(error, what, where) if sign else 0.0)
+    if not (isfinite(found.value) and 0 <= found.stderr < inf):
+        raise InputError(f"{where}: needed a finite number and an error of 0 or more for {what}, found {value!r}")
+    return found
