@@ -144,7 +144,7 @@ with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
     main(["run", "--help"])
 print(*sys.modules)
 """
-    assert not {"emcee", "nmrglue", "matplotlib", "jinja2"} & set(run_fresh(code).split())
+    assert not {"emcee", "nmrglue", "matplotlib", "jinja2", "xarray", "numpy"} & set(run_fresh(code).split())
 
 
 @pytest.mark.parametrize("first", ["nmrdyn.study", "nmrdyn.compare, nmrdyn.report, nmrdyn.simulate"])

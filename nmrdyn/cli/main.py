@@ -15,9 +15,9 @@ _COMMANDS = (scan, t1, tau, run, demo)
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit status."""
-    from nmrdyn.schema import InputError
-
     options = _parser().parse_args(_with_signs(sys.argv[1:] if arguments is None else arguments))
+    from nmrdyn.schema import InputError  # after --help, which need not wait for it
+
     try:
         options.command(options)
     except InputError as error:
