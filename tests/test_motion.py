@@ -362,6 +362,23 @@ def test_motion_near_the_minimum_depends_on_the_standard_error():
     assert list(motion.reason.values != "") == [False, True]
 
 
+@pytest.mark.parametrize("cq", [0.1e6, nd.LinearCoupling(value=0.1e6, slope=-100.0, reference=300.0)])
+def test_many_experiments_have_the_correlation_times_of_each_by_itself(cq):
+    # On both sides of the minima, at three fields and two temperatures of which one is unknown, with T1s and errors
+    # that are missing, infinite or larger than T1.
+    rng = np.random.default_rng(1)
+    t1 = np.geomspace(0.03, 1e3, 40)
+    stderr = t1 * rng.choice([1e-3, 0.1, 3.0, 1e3, np.nan, np.inf], 40)
+    t1[rng.choice(40, 4)] = np.nan
+    relaxation = relaxation_of(t1, stderr)
+    relaxation["larmor_frequency"][:] = rng.choice([160.49e6, 128.4e6, 96.3e6], 40)
+    relaxation["temperature"][:] = rng.choice([300.0, 350.0, np.nan], 40)
+    mechanism = nd.BPP(nucleus="11B", cq=cq, eta=0.4)
+    together = nd.correlation_time(relaxation, mechanism)
+    alone = [nd.correlation_time(relaxation.isel(experiment=[i]), mechanism) for i in range(40)]
+    xr.testing.assert_allclose(together, xr.concat(alone, "experiment", data_vars="minimal"), rtol=1e-12)
+
+
 def test_motion_needs_the_stage_relaxation(sodium):
     with pytest.raises(nd.InputError, match="needed the stage 'relaxation', found 'recovery'"):
         nd.correlation_time(nd.simulate(sodium, seed=1), nd.BPP(nucleus="23Na", cq=1e6, eta=0.1))

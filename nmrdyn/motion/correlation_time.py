@@ -57,25 +57,26 @@ def correlation_time(relaxation: xr.Dataset, mechanism: Mechanism) -> xr.Dataset
     labels = mechanism.labels
     tau_c, stderr = np.full((t1.size, 2), np.nan), np.full((t1.size, 2), np.nan)
     share = np.full((t1.size, 2, len(labels)), np.nan)
-    t1_min, near = np.full(t1.size, np.nan), np.zeros(t1.size, dtype=bool)
+    t1_min, inside = np.full(t1.size, np.nan), np.zeros((t1.size, 2), dtype=bool)
     reason = np.full(t1.size, "", dtype=object)
+    for at in _alike(mechanism, kelvin):
+        here = mechanism.at(float(kelvin[at[0]]))
+        t1_min[at] = here.t1_minimum(larmor[at])
+        tau_c[at] = np.stack(here.correlation_times(t1[at], larmor[at]), axis=-1)
+        share[at] = np.stack(list(here.shares(tau_c[at], larmor[at, None]).values()), axis=-1)
+        spread = np.abs(here.sensitivity(tau_c[at], larmor[at, None])) * relative[at, None] * tau_c[at]
+        inside[at] = _inside(here, t1[at], larmor[at], relative[at])
+        stderr[at] = np.where(inside[at], spread, np.nan)
+    with np.errstate(invalid="ignore"):
+        near = np.abs(np.log(t1 / t1_min)) < _ROOM * relative
     for i in range(t1.size):
         if mechanism.varies and np.isnan(kelvin[i]):
             reason[i] = "no temperature, on which the coupling depends"
-            continue
-        here = mechanism.at(kelvin[i])
-        t1_min[i] = here.t1_minimum(larmor[i])
-        if np.isnan(t1[i]):
+        elif np.isnan(t1[i]):
             reason[i] = "no T1"
-            continue
-        tau_c[i] = here.correlation_times(t1[i], larmor[i])
-        share[i] = np.stack(list(here.shares(tau_c[i], larmor[i]).values()), axis=-1)
-        inside = _inside(here, t1[i], larmor[i], relative[i])
-        stderr[i] = np.where(inside, np.abs(here.sensitivity(tau_c[i], larmor[i])) * relative[i] * tau_c[i], np.nan)
-        near[i] = abs(np.log(t1[i] / t1_min[i])) < _ROOM * relative[i]
-        reason[i] = _reason(
-            t1[i], t1_min[i], tau_c[i], inside, near=bool(near[i]), known=bool(np.isfinite(relative[i]))
-        )
+        else:
+            known = bool(np.isfinite(relative[i]))
+            reason[i] = _reason(t1[i], t1_min[i], tau_c[i], inside[i], near=bool(near[i]), known=known)
     with np.errstate(invalid="ignore"):
         feasible = t1 >= t1_min
     motion = xr.Dataset(
@@ -97,12 +98,18 @@ def correlation_time(relaxation: xr.Dataset, mechanism: Mechanism) -> xr.Dataset
     return attach(motion, [*attached(relaxation), *checks.of_motion(motion, mechanism)])
 
 
-def _inside(mechanism: Mechanism, t1: float, larmor: float, relative: float) -> npt.NDArray[np.bool_]:
-    """Whether each branch goes on for three standard errors of T1 on both sides."""
-    if not np.isfinite(relative):
-        return np.zeros(2, dtype=bool)
-    ends = np.array(mechanism.correlation_times(t1 * np.exp([-_ROOM * relative, _ROOM * relative]), larmor))
-    return np.asarray(np.isfinite(ends).all(axis=1))
+def _alike(mechanism: Mechanism, kelvin: Array) -> list[npt.NDArray[np.int_]]:
+    """Indices of experiments of one coupling: all of them, unless it depends on the temperature."""
+    if not mechanism.varies:
+        return [np.arange(kelvin.size)] if kelvin.size else []
+    return [np.flatnonzero(kelvin == value) for value in np.unique(kelvin[np.isfinite(kelvin)])]
+
+
+def _inside(mechanism: Mechanism, t1: Array, larmor: Array, relative: Array) -> npt.NDArray[np.bool_]:
+    """Whether each branch (experiment, branch) goes on for three standard errors of T1 on both sides."""
+    with np.errstate(over="ignore"):  # of a T1 that is not known at all
+        ends = [mechanism.correlation_times(t1 * np.exp(way * relative), larmor) for way in (-_ROOM, _ROOM)]
+    return np.asarray(np.isfinite(ends).all(axis=0).T)
 
 
 def _reason(t1: float, t1_min: float, tau_c: Array, inside: npt.NDArray[np.bool_], *, near: bool, known: bool) -> str:
