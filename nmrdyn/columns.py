@@ -15,6 +15,7 @@ from nmrdyn.schema import ZERO_CELSIUS, Array, InputError
 from nmrdyn.units import UNITS
 
 _LARGEST = 4_000_000  # bytes; the tables people write have some kilobytes
+_MOST_COLUMNS, _MOST_ROWS = 1000, 100_000
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _UNIT = re.compile(
     r"(?P<name>.*?)\s*(?:\((?P<round>[^()]*)\)|\[(?P<square>[^\[\]]*)\]|/\s*(?P<slash>[^\s/()\[\]][^()\[\]]*))"
@@ -88,7 +89,7 @@ def read_columns(path: str | Path, wanted: Mapping[str, ColumnSpec], *, what: st
 
     Parameters
     ----------
-    path : the file, UTF-8 (or UTF-16 with its mark), at most 4 MB
+    path : the file, UTF-8 (or UTF-16 with its mark), at most 4 MB and 100,000 lines
     wanted : the columns by the names the result gives them
     what : what the table holds, for errors: "a table of temperatures"
 
@@ -115,13 +116,13 @@ def read_columns(path: str | Path, wanted: Mapping[str, ColumnSpec], *, what: st
         for number, line in enumerate(_LINE_END.split(_text(file, what)), 1)
         if line.strip() and not line.lstrip().startswith("#")
     ]
-    if len(lines) < 2:
+    if not 2 <= len(lines) <= _MOST_ROWS:
         raise InputError(f"{file}: needed {what}, a header and rows of data, found {len(lines)} lines")
     (first, header_line), *body = lines
     delimiter = next((mark for mark in "\t;" if mark in header_line), ",")
-    header = _cells(header_line, delimiter, where=f"{file}, line {first}")
+    header = cells_of_line(header_line, delimiter, where=f"{file}, line {first}")
     places, factors, remarks = _find(header, wanted, where=f"{file}, line {first}", what=what)
-    rows = [(number, _cells(line, delimiter, where=f"{file}, line {number}")) for number, line in body]
+    rows = [(number, cells_of_line(line, delimiter, where=f"{file}, line {number}")) for number, line in body]
     rows = [(number, cells) for number, cells in rows if any(cells)]
     for number, cells in rows:
         if any(cells[len(header) :]):
@@ -143,7 +144,7 @@ def read_columns(path: str | Path, wanted: Mapping[str, ColumnSpec], *, what: st
                         cell,
                         wanted[name],
                         factors[name],
-                        where=f"{file}, line {number}, column {header[places[name]]!r}",
+                        where=f"{file}, line {number}, column {header[places[name]][:40]!r}",
                     )
                     for cell, (number, _) in zip(cells, rows, strict=True)
                 ],
@@ -153,7 +154,14 @@ def read_columns(path: str | Path, wanted: Mapping[str, ColumnSpec], *, what: st
     return Table(file, numbers, texts, tuple(number for number, _ in rows), remarks, ignored)
 
 
-def _text(file: Path, what: str) -> str:
+def table_bytes(file: Path, *, what: str) -> bytes:
+    """What the file of a table holds.
+
+    Raises
+    ------
+    InputError
+        Where it is missing, no plain file, cannot be read or is above 4 MB.
+    """
     try:
         found = file.is_file()
         data = file.read_bytes() if found and file.stat().st_size <= _LARGEST else b""
@@ -163,14 +171,25 @@ def _text(file: Path, what: str) -> str:
         raise InputError(f"{file}: needed {what}, found no such file; give the path of a CSV")
     if file.stat().st_size > _LARGEST:
         raise InputError(f"{file}: needed {what} of at most {_LARGEST / 1e6:g} MB, found more; is this the table?")
+    return data
+
+
+def _text(file: Path, what: str) -> str:
+    data = table_bytes(file, what=what)
     try:
         return data.decode("utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(f"{file}: needed text in UTF-8, found other bytes; save the table as CSV UTF-8") from error
 
 
-def _cells(line: str, delimiter: str, *, where: str) -> list[str]:
-    """One line of a CSV; by itself, so that a stray quote does not swallow the lines after it."""
+def cells_of_line(line: str, delimiter: str, *, where: str) -> list[str]:
+    """The cells of one line of a CSV; by itself, so that a stray quote does not swallow the lines after it.
+
+    Raises
+    ------
+    InputError
+        Where the line is no CSV.
+    """
     try:
         cells = next(csv.reader([line], delimiter=delimiter, skipinitialspace=True, strict=True))
     except csv.Error as error:
@@ -185,6 +204,8 @@ def _find(
     places: dict[str, int] = {}
     factors: dict[str, tuple[float, float]] = {}
     remarks: dict[str, str] = {}
+    if len(header) > _MOST_COLUMNS:
+        raise InputError(f"{where}: needed at most {_MOST_COLUMNS} columns, found {len(header)}; is this the header?")
     for place, cell in enumerate(header):
         if len(cell) > _LONGEST_NAME:
             continue
@@ -194,7 +215,9 @@ def _find(
         if name is None:
             continue
         if name in places:
-            raise InputError(f"{where}: needed one column of {name}, found {header[places[name]]!r} and {cell!r}")
+            raise InputError(
+                f"{where}: needed one column of {name}, found {header[places[name]][:40]!r} and {cell[:40]!r}"
+            )
         spec = wanted[name]
         unit = (match["round"] or match["square"] or match["slash"] or "").strip() if match else ""
         if spec.remark:
@@ -203,12 +226,14 @@ def _find(
         if spec.units:
             if unit not in spec.units:
                 known = ", ".join(spec.units)
-                found = f"the unit {unit!r}" if unit else "none"
-                raise InputError(f"{where}: needed a unit for the column {cell!r} ({known}), found {found}")
+                found = f"the unit {unit[:40]!r}" if unit else "none"
+                raise InputError(f"{where}: needed a unit for the column {cell[:40]!r} ({known}), found {found}")
             celsius = spec.dimension == "temperature" and unit != "K" and not spec.difference
             factors[name] = (spec.units[unit], ZERO_CELSIUS if celsius else 0.0)
         elif unit and spec.dimension == "number":
-            raise InputError(f"{where}: needed a column {title!r} without a unit, found {unit!r}; leave the unit out")
+            raise InputError(
+                f"{where}: needed a column {title[:40]!r} without a unit, found {unit[:40]!r}; leave the unit out"
+            )
         places[name] = place
     for name, spec in wanted.items():
         if spec.required and name not in places:

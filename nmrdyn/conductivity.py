@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import re
 from dataclasses import dataclass
@@ -11,10 +10,13 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
+from nmrdyn.columns import cells_of_line, table_bytes
 from nmrdyn.schema import ZERO_CELSIUS, InputError, stamp
 from nmrdyn.units import UNITS
 
 _HEADER = re.compile(r"^\s*(?P<name>.*?)\s*(?:[(\[/]\s*(?P<unit>[^)\]]+?)\s*[)\]]?)?\s*$")
+_MOST_ROWS = 100_000
+_LONGEST_NAME = 200  # letters; a longer header is no name of a column
 _ERROR_WORDS = ("stderr", "error", "err", "uncertainty", "sd", "±")
 
 
@@ -54,15 +56,13 @@ def read_conductivity(path: str | Path) -> xr.Dataset:
     """
     file = Path(path)
     try:
-        text = file.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise InputError(f"{file}: needed a CSV of conductivities, found {error.strerror or error}") from error
+        text = table_bytes(file, what="a CSV of conductivities").decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(f"{file}: needed text in UTF-8, found other bytes; save the table as CSV UTF-8") from error
     lines = [(n, line) for n, line in enumerate(text.splitlines(), 1) if line.strip() and not line.startswith("#")]
-    if len(lines) < 2:
+    if not 2 <= len(lines) <= _MOST_ROWS:
         raise InputError(f"{file}: needed a header and rows of data, found {len(lines)} lines")
-    header, *rows = (_cells(line, f"{file}, line {number}") for number, line in lines)
+    header, *rows = (cells_of_line(line, ",", where=f"{file}, line {number}") for number, line in lines)
     columns = _find_columns(header, file)
     table = {
         name: [_value(row, column, f"{file}, line {number}") for row, (number, _) in zip(rows, lines[1:], strict=True)]
@@ -87,17 +87,11 @@ def read_conductivity(path: str | Path) -> xr.Dataset:
     return stamp(transport, "transport", sources=json.dumps([str(file)]))
 
 
-def _cells(line: str, where: str) -> list[str]:
-    """One line of a CSV; by itself, so that a stray quote does not swallow the lines after it."""
-    try:
-        return next(csv.reader([line], skipinitialspace=True, strict=True))
-    except csv.Error as error:
-        raise InputError(f"{where}: not readable as CSV ({error})") from error
-
-
 def _find_columns(header: list[str], file: Path) -> dict[str, _Column]:
     columns: dict[str, _Column] = {}
     for index, cell in enumerate(header):
+        if len(cell) > _LONGEST_NAME:
+            continue
         match = _HEADER.match(cell)
         name, unit = (match["name"].lower(), match["unit"]) if match else (cell.lower(), None)
         if name in ("t", "temp", "temperature"):
@@ -109,24 +103,25 @@ def _find_columns(header: list[str], file: Path) -> dict[str, _Column]:
             continue
         if unit not in UNITS[dimension]:
             known = ", ".join(UNITS[dimension])
-            found = f"the unit {unit!r}" if unit else "none"
-            raise InputError(f"{file}: needed a unit for the column {cell.strip()!r} ({known}), found {found}")
+            found = f"the unit {unit[:40]!r}" if unit else "none"
+            raise InputError(f"{file}: needed a unit for the column {cell.strip()[:40]!r} ({known}), found {found}")
         if role in columns:
             raise InputError(f"{file}: needed one column of {role}, found two; leave one")
         celsius = dimension == "temperature" and unit != "K"
         columns[role] = _Column(index, UNITS[dimension][unit], ZERO_CELSIUS if celsius else 0.0)
+    found = ", ".join(cell.strip()[:40] for cell in header[:20])
     for role, example in (("temperature", "temperature (°C)"), ("conductivity", "conductivity (S/cm)")):
         if role not in columns:
-            raise InputError(f"{file}: needed a column such as {example!r}, found {', '.join(map(str.strip, header))}")
+            raise InputError(f"{file}: needed a column such as {example!r}, found {found}")
     return columns
 
 
 def _value(row: list[str], column: _Column, where: str) -> float:
     text = row[column.index].strip() if column.index < len(row) else ""
     try:
-        value = float(text)
+        value = float(text) * column.factor + column.shift
     except ValueError:
         value = np.nan
     if not np.isfinite(value):
-        raise InputError(f"{where}: needed a number in column {column.index + 1}, found {text!r}")
-    return value * column.factor + column.shift
+        raise InputError(f"{where}: needed a number in column {column.index + 1}, found {text[:40]!r}")
+    return value

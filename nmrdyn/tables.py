@@ -160,16 +160,18 @@ def _names(table: Table) -> list[str]:
     if "experiment" not in table.texts:
         return [str(row + 1) for row in range(len(table.lines))]
     names = list(table.texts["experiment"])
+    seen: set[str] = set()
     for row, name in enumerate(names):
         if not name or len(name) > 200 or not name.isprintable():
             raise InputError(
                 f"{table.where(row)}: needed a name of the experiment that can be read, found {name[:40]!r}"
             )
-        if name in names[:row]:
+        if name in seen:
             raise InputError(
                 f"{table.where(row)}: needed a different name for each experiment, found {name[:40]!r} twice; "
                 "number them, or leave the column out"
             )
+        seen.add(name)
     return names
 
 

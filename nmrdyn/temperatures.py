@@ -20,6 +20,7 @@ READINGS = ("TE", "TE1", "VT", "TITLE", "AUDIT", "MAS")
 """What a formula may use of an expno: TE and TE1 (sensor of the first channel) of acqus, the set point, the title and
 the audit trail, all in K, and the spinning rate in Hz."""
 
+_MOST = 20_000  # experiments of a table
 _UNKNOWN = (math.nan, math.nan)
 _THERMOMETERS = {  # what a reading of `nmrdyn.thermometers.thermometer` is
     "methanol": "shift",
@@ -176,6 +177,8 @@ def read_temperatures(path: str | Path) -> TemperatureTable:
             f"{table.path}: needed a column 'temperature (K)' or a thermometer ({', '.join(_THERMOMETERS)}) with its "
             f"unit, found {', '.join(repr(header[:40]) for header in table.ignored[:20]) or 'none'}"
         )
+    if len(table.lines) > _MOST:
+        raise InputError(f"{table.path}: needed at most {_MOST} rows, found {len(table.lines)}; is this the table?")
     values: dict[str, tuple[float, float]] = {}
     thermometers: dict[str, str] = {}
     for row, text in enumerate(table.texts["experiment"]):

@@ -1,7 +1,10 @@
 """Where expnos are found: folders, nested datasets, one expno and what is inside it, and zips of them."""
 
+import json
+import os
 import shutil
 import stat
+import sys
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -191,3 +194,43 @@ def test_backslashes_of_old_packers_part_folders(tmp_path):
             info.filename = name
             file.writestr(info, "##END=\n")
     assert names(archive) == ["na/1", "na/2"]
+
+
+OPENED: set[str] | None = None
+
+
+def note_opened(event, arguments):
+    if OPENED is not None and event == "open" and isinstance(arguments[0], str | os.PathLike):
+        OPENED.add(str(Path(arguments[0]).absolute()))
+
+
+@pytest.fixture
+def opened():
+    """The names of all files that Python opens."""
+    global OPENED
+    if OPENED is None:
+        sys.addaudithook(note_opened)  # which cannot be taken back
+    OPENED = set()
+    yield OPENED
+    OPENED.clear()
+
+
+def read_but_not_a_source(folder, opened):
+    opened.clear()
+    recovery = nd.read_topspin(folder)
+    read = {file for file in opened if Path(file).is_relative_to(folder.resolve()) and Path(file).is_file()}
+    assert read
+    return read - {str(Path(file).absolute()) for file in json.loads(recovery.attrs["sources"])}
+
+
+def test_every_file_that_is_read_is_a_source(sodium, tmp_path, opened):
+    folder = nd.simulate_folder(replace(sodium, temperature=[323.15, 333.15]), tmp_path / "na", seed=1)
+    (folder / "1" / "pulseprogram").write_text("; satrec\n", encoding="utf-8")
+    (folder / "1" / "uxnmr.info").write_text("CONFIGURATION\n", encoding="utf-8")
+    assert read_but_not_a_source(folder, opened) == set()
+    assert {"pulseprogram", "uxnmr.info", "title"} <= {Path(file).name for file in opened}
+
+
+def test_every_file_of_real_folders_that_is_read_is_a_source(topspin, opened):
+    for name in ("crn87rb-T1", "dnplab-IR", "17O-lamox-satrec"):
+        assert read_but_not_a_source(topspin / name, opened) == set()

@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from nmrdyn.efg.magres import read_magres
-from nmrdyn.efg.sites import Site
+from nmrdyn.efg.sites import Site, lines_of
 from nmrdyn.efg.tensor import NOISE, quadrupolar_parameters, traceless
 from nmrdyn.efg.vasp import read_outcar
 from nmrdyn.isotopes import MILLIBARN, Isotope, is_mean_moment, isotopes_of
@@ -73,7 +73,7 @@ def read_efg(path: str | Path, *, nucleus: str) -> xr.Dataset:
         raise InputError(f"{file}: needed an OUTCAR or a .magres file, found {error.strerror or error}") from error
     chosen = [site for site in sites if site.element == isotope.element]
     if not chosen:
-        found = ", ".join(sorted({site.element for site in sites}))
+        found = ", ".join(sorted({site.element for site in sites})[:20])
         raise InputError(
             f"{file}: needed the tensor of a {isotope.element} atom ({isotope.name}), found those of {found}"
         )
@@ -103,11 +103,16 @@ def read_efg(path: str | Path, *, nucleus: str) -> xr.Dataset:
 
 def _is_magres(file: Path) -> bool:
     """Whether a file is .magres and no OUTCAR; refused if it is neither."""
-    with file.open(encoding="utf-8", errors="replace") as lines:
-        head = lines.read(_HEAD)
-    if any(mark in head for mark in _MAGRES):
+    head, length = [], 0
+    for _, line in lines_of(file):
+        head.append(line)
+        length += len(line)
+        if length > _HEAD:
+            break
+    text = "".join(head)
+    if any(mark in text for mark in _MAGRES):
         return True
-    if any(mark in head for mark in _OUTCAR):
+    if any(mark in text for mark in _OUTCAR):
         return False
     raise InputError(f"{file}: needed an OUTCAR of VASP or a .magres file (not compressed), found neither")
 

@@ -23,7 +23,7 @@ from nmrdyn.recovery.fit import MODELS
 from nmrdyn.recovery.model import RecoveryModel
 from nmrdyn.recovery.populations import PopulationRecovery
 from nmrdyn.schema import InputError
-from nmrdyn.study.toml import as_table, number, one_of, plain, require_known, said_at
+from nmrdyn.study.toml import as_table, number, one_of, plain, require_known, said_at, shown
 from nmrdyn.units import Quantity, parse
 
 # The keys of each kind of mechanism: those it needs, and those it may have.
@@ -63,7 +63,7 @@ class MechanismReader:
         parts = [self._one(as_table(table, "mechanism", self.where)) for table in said]
         mechanisms = [part for part in parts if isinstance(part, Mechanism)]
         if not parts or len(mechanisms) < len(parts):
-            raise InputError(f"{self.where}: needed mechanisms of relaxation in a list, found {said!r}")
+            raise InputError(f"{self.where}: needed mechanisms of relaxation in a list, found {shown(said)}")
         with said_at(self.where):
             return MechanismSum(tuple(mechanisms)) if len(parts) > 1 else mechanisms[0]
 
@@ -175,7 +175,7 @@ def read_priors(said: object, process: str, where: str) -> dict[str, Prior | flo
         with said_at(place):
             if isinstance(value, list):
                 if len(parts) != 2 or any(part.stderr for part in parts):
-                    raise InputError(f"needed [low, high], found {value!r}")
+                    raise InputError(f"needed [low, high], found {shown(value)}")
                 priors[f"{process}.{name}"] = Uniform(parts[0].value, parts[1].value)
             else:
                 (one,) = parts

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +21,7 @@ from nmrdyn.priors import Prior
 from nmrdyn.recovery.model import RecoveryModel
 from nmrdyn.schema import InputError
 from nmrdyn.study.models import MechanismReader, read_law, read_priors, read_recovery
-from nmrdyn.study.toml import as_table, number, one_of, require_known, said_at
+from nmrdyn.study.toml import as_table, number, one_of, read_toml, require_known, said_at, shown
 from nmrdyn.tables import read_table
 from nmrdyn.topspin.read import read_topspin
 from nmrdyn.units import parse
@@ -61,18 +60,15 @@ def read_study(file: Path) -> Study:
     InputError
         Naming the file, the key, what was needed and what was found.
     """
-    try:
-        table = tomllib.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{file}: needed a study file, found {error.strerror or error}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{file}: not readable as TOML ({error})") from error
+    table = read_toml(file)
     require_known(table, {"study", "probe", "process"}, str(file))
     head = as_table(table.get("study", {}), "[study]", str(file))
     require_known(head, _STUDY, f"{file}, [study]")
     seed = head.get("seed")
     if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**63:
-        raise InputError(f"{file}, [study]: needed a whole number seed from 0 to 2^63, found {seed!r}; say seed = 1")
+        raise InputError(
+            f"{file}, [study]: needed a whole number seed from 0 to 2^63, found {shown(seed)}; say seed = 1"
+        )
     margin = parse(head.get("margin", _DEFAULT_MARGIN), "energy", name=f"{file}, margin", positive=True, exact=True)
     probes = [
         _probe(name, as_table(entry, f"[probe.{name}]", str(file)), file)
@@ -105,7 +101,7 @@ def _probe(name: str, entry: Mapping[str, Any], file: Path) -> Probe:
         errors["scale"] = number(entry["scale"], "scale", where)
     same_runs = entry.get("same_runs", False)
     if not isinstance(same_runs, bool):
-        raise InputError(f"{where}: needed same_runs = true or false, found {same_runs!r}")
+        raise InputError(f"{where}: needed same_runs = true or false, found {shown(same_runs)}")
     with said_at(where):
         return Probe(name=name, same_runs=same_runs, **errors)
 
@@ -146,18 +142,18 @@ def _all_data(
     several = isinstance(said, list)
     names = probe if isinstance(probe, list) else [probe]
     if not all(isinstance(name, str | None) for name in names) or (isinstance(probe, list) and not several):
-        raise InputError(f"{where}: needed the name of a probe, found {probe!r}; several data may have one each")
+        raise InputError(f"{where}: needed the name of a probe, found {shown(probe)}; several data may have one each")
     if not several:
         data, recovery = _data(entry, mechanism, file, where)
         return _selected(data, entry, where), recovery
     if not said:
         raise InputError(f"{where}: needed data, found none; name folders or tables")
-    if len({(file.parent / str(one)).resolve() for one in said}) < len(said):
-        raise InputError(f"{where}: needed different data, found one twice in {said}; each would count as two")
-    excluded = entry.get("exclude", [])
+    if len({_existing(one, "data", file, where).resolve() for one in said}) < len(said):
+        raise InputError(f"{where}: needed different data, found one twice in {shown(said)}; each would count as two")
+    excluded = _excluded(entry, where)
     mine = {str(one): [name for name in excluded if str(name).startswith(f"{str(one).rstrip('/')}/")] for one in said}
     if unknown := sorted({str(name) for name in excluded} - {str(name) for names in mine.values() for name in names}):
-        raise InputError(f"{where}, exclude: needed names such as {said[0]}/1, found {', '.join(unknown)}")
+        raise InputError(f"{where}, exclude: needed names such as {said[0]}/1, found {', '.join(unknown[:20])}")
     parts = []
     for one in said:
         single = dict(entry) | {"data": one, "exclude": mine[str(one)]}
@@ -215,11 +211,11 @@ def _reading(entry: Mapping[str, Any], file: Path, where: str) -> tuple[dict[str
         several = key == "temperature" and isinstance(said, list) and all(isinstance(one, str) for one in said)
         if key == "processed":
             if not isinstance(said, bool):
-                raise InputError(f"{where}: needed processed = true or false, found {said!r}")
+                raise InputError(f"{where}: needed processed = true or false, found {shown(said)}")
         elif key == "method":
             one_of(said, _METHODS, "a method", where)
         elif not isinstance(said, str) and not several:
-            raise InputError(f"{where}: needed text for {key}, found {said!r}")
+            raise InputError(f"{where}: needed text for {key}, found {shown(said)}")
         elif key != "region" and isinstance(said, str) and said.strip().lower().endswith(".csv"):
             options[key] = str(_existing(said.strip(), key, file, where).absolute())
             beside.append(options[key])
@@ -234,29 +230,39 @@ def _existing(said: object, key: str, file: Path, where: str) -> Path:
     except (OSError, ValueError):  # a name that no file can have
         found = False
     if not found:
-        raise InputError(f"{where}: needed the {key} {said!r}, found no {path}; paths are relative to the study")
+        raise InputError(
+            f"{where}: needed the {key} {shown(said)}, found no {str(path)[:200]}; paths are relative to the study"
+        )
     return path
+
+
+def _excluded(entry: Mapping[str, Any], where: str) -> list[Any]:
+    """The experiments that a process leaves out, as they are said."""
+    excluded = entry.get("exclude", [])
+    if not isinstance(excluded, list):
+        raise InputError(f'{where}: needed exclude = ["expno", ...], found {shown(excluded)}')
+    return excluded
 
 
 def _selected(data: xr.Dataset, entry: Mapping[str, Any], where: str) -> xr.Dataset:
     """Leave out experiments by name and by temperature, and keep a list of them."""
     names, kelvin = data["experiment"].values, data["temperature"].values
-    excluded = entry.get("exclude", [])
-    if not isinstance(excluded, list):
-        raise InputError(f'{where}: needed exclude = ["expno", ...], found {excluded!r}')
+    excluded = _excluded(entry, where)
     folder = str(entry["data"]).rstrip("/")
     wanted = {str(name).removeprefix(f"{folder}/") for name in excluded}
     unknown = sorted(wanted - set(names))
     if unknown:
-        raise InputError(f"{where}, exclude: needed experiments among {', '.join(names)}, found {', '.join(unknown)}")
+        raise InputError(
+            f"{where}, exclude: needed experiments among {', '.join(names[:20])}, found {', '.join(unknown[:20])}"
+        )
     out = dict.fromkeys(wanted, "excluded by the study")
     if "temperature_range" in entry:
         span = entry["temperature_range"]
         if not isinstance(span, list) or len(span) != 2:
-            raise InputError(f"{where}: needed temperature_range = [low, high], found {span!r}")
+            raise InputError(f"{where}: needed temperature_range = [low, high], found {shown(span)}")
         low, high = (parse(value, "temperature", name=f"{where}, temperature_range").value for value in span)
         if low >= high:
-            raise InputError(f"{where}: needed temperature_range = [low, high], found {span!r}")
+            raise InputError(f"{where}: needed temperature_range = [low, high], found {shown(span)}")
         for name, value in zip(names, kelvin, strict=True):
             if not low <= value <= high:
                 why = f"outside {low:g} to {high:g} K" if np.isfinite(value) else "no temperature"

@@ -14,6 +14,7 @@ from nmrdyn.columns import ColumnSpec, read_columns
 from nmrdyn.schema import Array, InputError
 from nmrdyn.temperatures import Given, given_temperatures
 from nmrdyn.topspin.experiment.temperature import SOURCES
+from nmrdyn.topspin.files.lists import LONGEST_DELAY, SHORTEST_DELAY, is_delay
 
 TemperatureLike = str | Path | Sequence[str] | Mapping[str, Any] | Given
 DelaysLike = str | Path | Mapping[str, npt.ArrayLike]
@@ -43,13 +44,23 @@ def delays_said(said: DelaysLike | None) -> tuple[str | None, dict[str, Array], 
     if isinstance(said, str) and re.fullmatch(r"[dD]\d{1,2}", said.strip()):
         return said.strip().upper(), {}, None
     if isinstance(said, Mapping):
-        told = {str(name): np.atleast_1d(np.asarray(values, dtype=float)) for name, values in said.items()}
-        for name, values in told.items():
-            if values.ndim != 1 or not np.all(np.isfinite(values) & (values >= 0)):
-                raise InputError(f"delays of {name}: needed delays of 0 s or more, found {said[name]!r}")
-        return None, told, None
+        return None, {str(name): _seconds(str(name), values) for name, values in said.items()}, None
     columns = read_columns(said, _DELAYS, what="a table of delays")
     table: dict[str, list[float]] = {}
     for name, value in zip(columns.texts["experiment"], columns.numbers["delay"], strict=True):
         table.setdefault(name, []).append(float(value))
     return None, delays_said(table)[1], Path(said)
+
+
+def _seconds(name: str, said: npt.ArrayLike) -> Array:
+    """The delays of one experiment [s]."""
+    try:
+        values = np.atleast_1d(np.asarray(said, dtype=float))
+    except (TypeError, ValueError):  # words, or lists within lists
+        values = np.array([np.nan])
+    if values.ndim != 1 or not np.all(is_delay(values)):
+        raise InputError(
+            f"delays of {name[:80]}: needed delays of 0 s or more, from {SHORTEST_DELAY:g} to {LONGEST_DELAY:g}, found "
+            f"{str(said)[:200]}; correct them"
+        )
+    return values

@@ -18,8 +18,8 @@ from nmrdyn.topspin.experiment.kind import kind_from_data, kind_of
 from nmrdyn.topspin.experiment.nucleus import Nucleus, nucleus_of
 from nmrdyn.topspin.experiment.temperature import SOURCES, Temperature, temperature_of
 from nmrdyn.topspin.files.fid import Fids, count_rows, read_fids
-from nmrdyn.topspin.files.lists import find_list, read_list
-from nmrdyn.topspin.files.parameters import number, read_parameters
+from nmrdyn.topspin.files.lists import find_list, is_delay, read_list
+from nmrdyn.topspin.files.parameters import count, number, read_parameters
 from nmrdyn.topspin.files.processed import find_processed, read_processed
 from nmrdyn.topspin.files.shift import ppm_to_hz
 from nmrdyn.topspin.files.text import numbered_pdata, plain
@@ -29,6 +29,9 @@ from nmrdyn.topspin.sources import Located
 
 # Which list a kind of experiment steps through, where it is not the delays.
 _LISTS = {"t1rho": ("vp", "vd"), "t2": ("vd", "vc"), "diffusion": ()}
+# What else tells of an expno, where it is there.
+_TOLD_BY = ("acqu", "audita.txt", "uxnmr.info", "pulseprogram", "pulseprogram.precomp")
+_TOLD_BY_PROCESSING = ("title", "procs", "proc2s", "ct1t2.txt", "t1ints.txt", "t1peaks.txt")
 
 
 @dataclass(frozen=True)
@@ -119,7 +122,8 @@ def load(located: Located, reading: ReadOptions) -> Expno:
 def _describe(one: Expno, reading: ReadOptions) -> None:
     """What the parameters tell."""
     file = one.path / "acqus"
-    one.files.append(file)
+    one.files += [file, *(one.path / name for name in _TOLD_BY)]
+    one.files += [folder / name for folder in numbered_pdata(one.path) for name in _TOLD_BY_PROCESSING]
     one.acqus = acqus = read_parameters(file)
     one.nucleus = nucleus_of(acqus, where=file)
     frequency = number(acqus, "SFO1", where=file)
@@ -144,7 +148,7 @@ def _read_rows(one: Expno, reading: ReadOptions) -> None:
     """The rows of an arrayed expno with their delays, and the intensities where it is or may be a recovery."""
     acqu2s = read_parameters(one.path / "acqu2s")
     one.files.append(one.path / "acqu2s")
-    one.rows_planned = int(number(acqu2s, "TD", where=one.path / "acqu2s"))
+    one.rows_planned = count(acqu2s, "TD", where=one.path / "acqu2s")
     recovers = one.kind in (*RECOVERY_KINDS, "unknown")
     try:
         _read_delays(one, reading)
@@ -171,11 +175,16 @@ def _read_delays(one: Expno, reading: ReadOptions) -> None:
     for kind, file in found[:1]:
         one.files.append(file)
         if kind == "vc":
-            one.evidence.append(f"{file.name}: counts of a loop, {read_list(file, kind).size} of them")
+            one.evidence.append(f"{plain(file.name)}: counts of a loop, {read_list(file, kind).size} of them")
         else:
             one.delay = read_list(file, kind)
     if not found and one.kind in (*RECOVERY_KINDS, "unknown"):
-        one.delay = read_list(one.path / "vdlist", "vd")
+        missing = one.path / "vdlist"
+        if missing.is_file():  # `find_list` has passed it over
+            raise InputError(
+                f"{missing}: needed a file of the expno, found a link that leads out of it; copy the file itself"
+            )
+        one.delay = read_list(missing, "vd")
 
 
 def _rows(one: Expno, acqu2s: dict[str, Any], *, processed: bool) -> Fids:
@@ -199,7 +208,7 @@ def _match_delays(one: Expno) -> None:
     Raises
     ------
     InputError
-        Where nothing was recorded, or a row that was has no delay.
+        Where nothing was recorded, a row that was has no delay, or a delay is none.
     """
     recorded = np.flatnonzero(one.used)
     if recorded.size == 0:
@@ -209,6 +218,9 @@ def _match_delays(one: Expno) -> None:
             f"{one.name}: needed a delay for each row, found {one.delay.size} delays and {recorded[-1] + 1} rows; give "
             "those that were used with delays="
         )
+    wrong = one.delay[~is_delay(one.delay)]
+    if wrong.size:
+        raise InputError(f"{one.name}: needed delays of 0, or from 1e-12 to 1e6 s, found {wrong[0]:g} s in the list")
     if recorded.size < one.rows_planned or one.delay.size != one.rows_planned:
         one.remark(
             "rows",

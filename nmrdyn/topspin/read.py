@@ -187,8 +187,9 @@ def _require_choice(what: str, said: object, known: Sequence[object]) -> None:
 
 def _require_present(what: str, unused: list[str], names: list[str]) -> None:
     if unused:
+        found = ", ".join(name[:80] for name in unused[:5])
         raise InputError(
-            f"{what}: needed experiments among {', '.join(names[:20])}, found {', '.join(unused[:5])}; "
+            f"{what}: needed experiments among {', '.join(names[:20])}, found {found}; "
             "names are paths from the folder that is read"
         )
 

@@ -15,8 +15,11 @@ from nmrdyn.topspin.experiment.kind import kind_of
 from nmrdyn.topspin.experiment.temperature import temperature_of
 from nmrdyn.topspin.expno import Expno, ReadOptions, measure_sites
 from nmrdyn.topspin.files.fid import Fids, read_fid
+from nmrdyn.topspin.files.lists import is_delay
+from nmrdyn.topspin.files.parameters import loose_number
 
 _LEAST = 4  # fewer delays tell no T1 with free amplitude and depth
+_DELAYS = 64  # that consoles have
 _SAME_TEMPERATURE = 1.0  # K, between one expno and the next
 # What must agree for FIDs to differ by their delay alone, and what besides where no delays were told.
 _SHARED = ("NUC1", "TD", "SW_h", "NS", "RG", "GRPDLY", "DECIM", "DSPFVS", "DIGMOD")
@@ -115,12 +118,15 @@ def _array(group: list[Expno], reading: ReadOptions, delays: str | None) -> tupl
     table = [_delays(one.acqus) for one in group]
     width = min(len(row) for row in table)
     values = np.array([row[:width] for row in table])
+    timed = np.all(is_delay(values), axis=0)
     if delays is not None:
         k = int(delays[1:])
         if k >= width:
             raise InputError(f"{group[0].name}: needed the delay {delays}, found {width} delays (D in acqus)")
+        if not timed[k]:
+            raise InputError(f"{group[0].name}: needed a delay {delays}, found {values[:20, k]} s; is acqus damaged?")
         return delays, list(values[:, k])
-    differ = [k for k in range(width) if np.unique(values[:, k]).size >= _LEAST]
+    differ = [k for k in range(width) if timed[k] and np.unique(values[:, k]).size >= _LEAST]
     if len(differ) > 1:
         names = " and ".join(f"D{k}" for k in differ)
         for one in group:
@@ -134,10 +140,7 @@ def _array(group: list[Expno], reading: ReadOptions, delays: str | None) -> tupl
 def _delays(acqus: Mapping[str, Any]) -> list[float]:
     """D0, D1, ... [s]."""
     given = acqus.get("D", [])
-    try:
-        return [float(value) for value in given] if isinstance(given, list) else []
-    except (TypeError, ValueError):
-        return []
+    return [loose_number(value) for value in given[:_DELAYS]] if isinstance(given, list) else []
 
 
 def _kind(found: _Set, reading: ReadOptions, *, told: bool) -> str:
@@ -219,6 +222,10 @@ def _rows(series: Expno, group: list[Expno]) -> Fids:
             rows.append(fid.rows[0])
             dwell = fid.dwell
     points = next((row.size for row in rows if row is not None), 0)
+    for i, row in enumerate(rows):
+        if row is not None and row.size != points:  # where only the data tell when the signal begins
+            series.remark("rows", f"{group[i].name}: its signal begins at another point than in the first: left out")
+            rows[i] = None
     table = np.array([row if row is not None else np.zeros(points) for row in rows], dtype=complex)
     series.used = np.any(table, axis=1)
     if not series.used.any():

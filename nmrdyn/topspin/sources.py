@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import stat
 import tempfile
@@ -13,11 +14,19 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from nmrdyn.schema import InputError
+from nmrdyn.topspin.files.text import legible
 
 _DEPTH = 6  # folders below the one that is given; data/USER/nmr/NAME/EXPNO of old consoles has four
 # What an archive may unpack to: this, and this many times its own size. Raw data shrink to a half or a third.
-_ZIP_BYTES, _ZIP_RATIO = 100_000_000, 100
+_ZIP_BYTES, _ZIP_RATIO = 20_000_000, 100
 _ZIP_MEMBERS = 200_000
+# Others expand without bound where they are read in pieces.
+_ZIP_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+# The files of an expno that are read; all else stays packed.
+_READ = re.compile(
+    r"acqus?|acqu2s?|ser|fid|audita\.txt|uxnmr\.info|pulseprogram(\.precomp)?|v[dpc]list|difflist|lists/v[dpc]/[^/]+"
+    r"|pdata/[0-9]+/(title|2rr|procs|proc2s|ct1t2\.txt|t1ints\.txt|t1peaks\.txt)"
+)
 
 
 @dataclass(frozen=True)
@@ -29,8 +38,8 @@ class Located:
     archive: Path | None = None
 
     def shown(self, text: str) -> str:
-        """A sentence with the archive in place of the folder it was unpacked to."""
-        return text.replace(str(self.path), f"{self.archive}:{self.name}") if self.archive else text
+        """A sentence that can be printed, with the archive in place of the folder it was unpacked to."""
+        return legible(text.replace(str(self.path), f"{self.archive}:{self.name}") if self.archive else text)
 
     def sources(self, files: list[Path]) -> list[Path]:
         """What was read, as the user knows it: the archive in place of the files unpacked from it."""
@@ -41,16 +50,21 @@ class Located:
 def expnos_in(path: Path) -> Iterator[list[Located]]:
     """The expno `path`, or every expno up to six folders below it, in natural order; a zip is unpacked meanwhile.
 
-    A file or a pdata folder inside an expno stands for the expno. Names are POSIX paths from `path`.
+    A file or a pdata folder inside an expno stands for the expno. Names are POSIX paths from `path`. Of a zip only the
+    files that are read are unpacked, to at most 20 MB and 100 times its size.
 
     Raises
     ------
     InputError
         Where `path` does not exist, holds no expno, or is an archive that cannot be unpacked or grows beyond reason.
     """
-    if not path.exists():
+    try:
+        exists, packed = path.exists(), path.is_file() and zipfile.is_zipfile(path)
+    except (OSError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path}: needed a folder or a zip of expnos, found {error}; give the path of one") from error
+    if not exists:
         raise InputError(f"{path}: no such file or folder; give a TopSpin expno, a folder of expnos, or a zip of them")
-    if path.is_file() and zipfile.is_zipfile(path):
+    if packed:
         with tempfile.TemporaryDirectory(prefix="nmrdyn-") as folder:
             root = Path(folder)
             _unpack(path, root)
@@ -107,9 +121,11 @@ def _is_expno(path: Path) -> bool:
 def _located(expnos: list[Path], root: Path, archive: Path | None) -> list[Located]:
     return [
         Located(
-            name=(archive.stem if archive else root.resolve().name)
-            if expno == root
-            else expno.relative_to(root).as_posix(),
+            name=legible(
+                (archive.stem if archive else root.resolve().name)
+                if expno == root
+                else expno.relative_to(root).as_posix()
+            ),
             path=expno,
             archive=archive,
         )
@@ -122,11 +138,18 @@ def _natural(part: str) -> tuple[int, int, str]:
 
 
 def _unpack(archive: Path, root: Path) -> None:
-    """Unpack the plain files of a zip whose names stay below `root`."""
+    """Unpack those files of a zip that are read and whose names stay below `root`."""
     allowed = _ZIP_BYTES + _ZIP_RATIO * archive.stat().st_size
     try:
         with zipfile.ZipFile(archive) as file:
-            members = [member for member in file.infolist() if _is_plain(member)]
+            members = [member for member in file.infolist() if _is_plain(member) and _is_read(member)]
+            strange = next((member for member in members if member.compress_type not in _ZIP_METHODS), None)
+            if strange is not None:
+                raise InputError(
+                    f"{archive}: needed files that are stored or deflated, found method {strange.compress_type}; pack "
+                    "it once more"
+                )
+            # No more than this is ever read of a member, whatever its data expand to.
             size = sum(member.file_size for member in members)
             if size > allowed or len(members) > _ZIP_MEMBERS:
                 raise InputError(
@@ -142,7 +165,8 @@ def _unpack(archive: Path, root: Path) -> None:
     except InputError:
         raise
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, ValueError) as error:
-        raise InputError(f"{archive}: not a readable zip ({error}); pack it once more without a password") from error
+        said = legible(str(error))[:200]  # it may hold names of members
+        raise InputError(f"{archive}: not a readable zip ({said}); pack it once more without a password") from error
     except OSError as error:
         raise InputError(f"{archive}: could not be unpacked ({error.strerror or error})") from error
 
@@ -152,8 +176,14 @@ def _parts(member: zipfile.ZipInfo) -> tuple[str, ...]:
     return PurePosixPath(member.filename.replace("\\", "/")).parts
 
 
+def _is_read(member: zipfile.ZipInfo) -> bool:
+    """Whether it lies where a file of an expno does, at most so deep as expnos are looked for."""
+    parts = _parts(member)
+    return any(_READ.fullmatch("/".join(parts[-n:])) for n in (1, 3)) and len(parts) <= _DEPTH + 3
+
+
 def _is_plain(member: zipfile.ZipInfo) -> bool:
     """A file (no folder, no link) whose name does not lead out; what macOS adds is left."""
     parts = _parts(member)
     outside = not parts or parts[0].startswith(("/", "__MACOSX")) or ".." in parts or ":" in parts[0]
-    return not (member.is_dir() or outside or stat.S_ISLNK(member.external_attr >> 16))
+    return not (outside or member.is_dir() or stat.S_ISLNK(member.external_attr >> 16))

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -103,15 +104,15 @@ def options(zgoptns: str) -> tuple[str, ...]:
 def program_of(expno: Path, acqus: Mapping[str, Any], *, varied: str = "") -> Program | None:
     """The pulse program of an expno with the options of ZGOPTNS; None where there is none that can be read."""
     text = program_text(expno)
-    return parse_program(text, defined=options(str(acqus.get("ZGOPTNS", ""))), varied=varied) if text else None
+    return _parsed(text, defined=options(str(acqus.get("ZGOPTNS", ""))), varied=varied) if text else None
 
 
 def program_text(expno: Path) -> str:
     """The pulse program kept in an expno, "" where there is none that can be read, or one above 200 kB."""
-    texts = (
-        text_inside(expno / name, expno, most=_LARGEST, whole=True) for name in ("pulseprogram", "pulseprogram.precomp")
-    )
-    return next((text for text in texts if text.strip()), "")
+    for name in ("pulseprogram", "pulseprogram.precomp"):
+        if (text := text_inside(expno / name, expno, most=_LARGEST, whole=True)).strip():
+            return text
+    return ""
 
 
 def parse_program(text: str, *, defined: Iterable[str] = (), varied: str = "") -> Program:
@@ -294,3 +295,6 @@ def _word(word: str, channel: int, kinds: dict[str, str], angles: dict[str, floa
     if kind in ("delay", "vd") or re.fullmatch(r"d\d+", name):
         return Step("delay", name, channel, varied=varied)
     return None
+
+
+_parsed = lru_cache(maxsize=8)(parse_program)  # many expnos share a program, and several ask for it

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from nmrdyn.schema import Array, InputError
 from nmrdyn.topspin.files.digital_filter import ComplexArray, without_build_up
 from nmrdyn.topspin.files.layout import Layout, file_size, row_layout, ser_layout
-from nmrdyn.topspin.files.parameters import number, read_parameters
+from nmrdyn.topspin.files.parameters import count, number, read_parameters
 
 _CHUNK = 2**16  # bytes read at a time, so that nothing but the rows grows with the file
 _ABSURD = 1e60  # no counts; what integers look like when they are read as float64
@@ -171,7 +171,7 @@ def zero_rows(empty: npt.NDArray[np.bool_], *, file: str) -> list[str]:
 
 
 def _rows_planned(acqu2s: dict[str, Any], *, where: Path) -> int:
-    return max(int(number(acqu2s, "TD", where=where, default=0)), 0)
+    return count(acqu2s, "TD", where=where, default=0)
 
 
 def _read_rows(
@@ -185,7 +185,7 @@ def _read_rows(
         )
     factor = scale(acqus, "NC", where=where)
     points = layout.words // 2
-    rows = np.empty((layout.recorded, points), dtype=complex)
+    rows = np.zeros((layout.recorded, points), dtype=complex)
     empty = np.zeros(layout.recorded, dtype=bool)
     step = max(1, _CHUNK // layout.stride)
     with path.open("rb") as file, np.errstate(all="ignore"):
@@ -194,6 +194,9 @@ def _read_rows(
             data = file.read(len(part) * layout.stride)
             if len(data) < len(part) * layout.stride:
                 raise InputError(f"{path}: needed {layout.recorded} rows, found fewer; is it still being written?")
+            if not np.frombuffer(data, np.uint8).any():  # zeros that nobody writes take no memory
+                empty[start : start + step] = True
+                continue
             part[:] = np.frombuffer(data, layout.dtype).reshape(len(part), -1)[:, : 2 * points]
             part *= factor
             check_counts(part, path=path)

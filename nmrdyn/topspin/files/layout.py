@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from nmrdyn.schema import InputError
-from nmrdyn.topspin.files.parameters import number
+from nmrdyn.topspin.files.parameters import count, number
+from nmrdyn.topspin.files.text import leads_inside
 
 _BLOCK = 1024  # bytes; a row of a ser begins at a multiple of this (TopSpin's Acquisition Reference, NBL)
 _LOOKED_AT = 8  # rows whose ends tell whether rows are padded
@@ -33,9 +34,7 @@ class Layout:
 def row_layout(acqus: dict[str, Any], *, where: Path) -> tuple[np.dtype[Any], int, int, int]:
     """Type and number of the numbers of a row, and the bytes they take without and with padding."""
     dtype = number_type(acqus, "A", where=where)
-    words = int(number(acqus, "TD", where=where))
-    if words < 2:
-        raise InputError(f"{where}: needed TD of 2 or more, found {words}; is this the acqus of the console?")
+    words = count(acqus, "TD", where=where, least=2)
     bare = words * dtype.itemsize
     return dtype, words, bare, -(-bare // _BLOCK) * _BLOCK
 
@@ -93,7 +92,7 @@ def file_size(path: Path, *, inside: Path) -> int:
         raise InputError(
             f"{inside}: needed the data file {path.name}, found {found}; copy the whole expno from the console"
         )
-    if not path.resolve().is_relative_to(inside.resolve()):
+    if not leads_inside(path, inside):
         raise InputError(f"{path}: needed a file of the expno, found a link that leads out of it; copy the file itself")
     size = path.stat().st_size
     if size > _LARGEST:

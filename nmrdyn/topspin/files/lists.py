@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from nmrdyn.schema import Array, InputError
-from nmrdyn.topspin.files.text import decoded
+from nmrdyn.topspin.files.text import decoded, leads_inside
 
+SHORTEST_DELAY, LONGEST_DELAY = 1e-12, 1e6  # s; what is not 0 lies between these
 _LARGEST = 4_000_000  # bytes; the longest lists in use have some kilobytes
 
 
@@ -45,7 +47,8 @@ def find_list(expno: Path, kind: str, parameters: Mapping[str, Any]) -> Path | N
     """The list of an expno: `vdlist` and its like, else TopSpin 4's `lists/vd/NAME`; None where there is none.
 
     NAME is VDLIST, VPLIST or VCLIST of acqus. It is compared with the files of `lists/vd` and never opened as a path,
-    so it cannot lead out of the expno. Where no file has that name and only one is there, it is that one.
+    so it cannot lead out of the expno; neither can a link. Where no file has that name and only one is there, it is
+    that one.
 
     Parameters
     ----------
@@ -74,9 +77,9 @@ def find_list(expno: Path, kind: str, parameters: Mapping[str, Any]) -> Path | N
     plain = expno / f"{kind}list"
     folder = expno / "lists" / kind
     try:
-        if plain.is_file():
+        if plain.is_file() and leads_inside(plain, expno):
             return plain
-        files = {file.name: file for file in folder.iterdir() if file.is_file()}
+        files = {file.name: file for file in folder.iterdir() if file.is_file() and leads_inside(file, expno)}
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
@@ -136,6 +139,12 @@ def read_list(path: Path, kind: str) -> Array:
     if not values:
         raise InputError(f"{path}: needed {spec.noun}s, found an empty list; copy it from the console once more")
     return np.array(values)
+
+
+def is_delay(seconds: npt.ArrayLike) -> Any:
+    """Whether times [s], one or many, can be delays: 0, or from 1e-12 to 1e6 s."""
+    time = np.asarray(seconds)
+    return (time == 0) | ((time >= SHORTEST_DELAY) & (time <= LONGEST_DELAY))
 
 
 def _known(kind: str) -> _Kind:

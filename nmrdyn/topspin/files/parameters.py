@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from nmrdyn.schema import InputError
-from nmrdyn.topspin.files.text import decoded
+from nmrdyn.topspin.files.text import decoded, leads_inside
 
 _LARGEST = 4_000_000  # bytes; parameter files have some ten kilobytes
 _ENTRY = re.compile(r"^##\$(?P<key>[^=\n]{1,80})=[ \t]*(?P<value>.*(?:\n(?!##|\$\$).*)*)", re.MULTILINE)
+_MOST = 10**15  # of anything counted; a float beyond is no whole number
 _ARRAY = re.compile(r"\(\d{1,9}\.\.(?P<last>\d{1,9})\)")
 
 
@@ -24,7 +25,8 @@ def read_parameters(path: Path) -> dict[str, Any]:
     Raises
     ------
     InputError
-        Where the file is missing, cannot be read, is above 4 MB, or ends inside a text or an array.
+        Where the file is missing, linked from outside its folder, cannot be read, is above 4 MB, or ends inside a
+        text or an array.
 
     Examples
     --------
@@ -38,6 +40,10 @@ def read_parameters(path: Path) -> dict[str, Any]:
     try:
         if not path.is_file():
             raise InputError(f"{path.parent}: needed the parameter file {path.name}, found none; copy the whole expno")
+        if not leads_inside(path, path.parent):
+            raise InputError(
+                f"{path}: needed a file of the expno, found a link that leads out of it; copy the file itself"
+            )
         with path.open("rb") as file:
             data = file.read(min(path.stat().st_size, _LARGEST) + 1)
     except OSError as error:
@@ -55,7 +61,7 @@ def _value(key: str, text: str, path: Path) -> Any:
         if text.startswith("<") and not text.endswith(">"):
             raise InputError(f"{path}: needed the end of {key}, found {text[:40]!r}; was the file cut?")
         return _scalar(text)
-    words = re.findall(r"<[^>]*>|[^\s<>]+", text[array.end() :])
+    words = re.findall(r"<[^<>]*>|[^\s<>]+", text[array.end() :])
     if len(words) < int(array["last"]) + 1:
         needed = int(array["last"]) + 1
         raise InputError(
@@ -67,7 +73,7 @@ def _value(key: str, text: str, path: Path) -> Any:
 def _scalar(text: str) -> int | float | str:
     if text.startswith("<"):
         return text[1:-1]
-    for kind in (int, float):
+    for kind in (int, float) if text.isascii() and "_" not in text else ():  # Python alone reads 1_024 as a number
         try:
             return kind(text)
         except ValueError:
@@ -90,6 +96,22 @@ def number(parameters: dict[str, Any], key: str, *, where: Path, default: float 
     if np.isnan(result):
         raise InputError(f"{where}: needed a number for {key}, found {str(value)[:40]!r}")
     return result
+
+
+def count(parameters: dict[str, Any], key: str, *, where: Path, least: int = 0, default: int | None = None) -> int:
+    """A parameter that counts something.
+
+    Raises
+    ------
+    InputError
+        Where it is missing without a default, or no whole number from `least` to 1e15.
+    """
+    value = number(parameters, key, where=where, default=default)
+    if not least <= value <= _MOST or value != int(value):
+        raise InputError(
+            f"{where}: needed {key} of {least} or more, a whole number, found {value:g}; is the file damaged?"
+        )
+    return int(value)
 
 
 def loose_number(value: Any) -> float:

@@ -12,7 +12,7 @@ from nmrdyn.schema import Array, InputError
 from nmrdyn.topspin.files.digital_filter import LONGEST_DELAY, ComplexArray, group_delay
 from nmrdyn.topspin.files.fid import Fids, check_counts, dwell_time, scale, zero_rows
 from nmrdyn.topspin.files.layout import file_size, number_type
-from nmrdyn.topspin.files.parameters import number, read_parameters
+from nmrdyn.topspin.files.parameters import count, number, read_parameters
 from nmrdyn.topspin.files.shift import ppm_to_hz
 from nmrdyn.topspin.files.text import numbered_pdata
 
@@ -110,9 +110,9 @@ def _check_processing(procs: dict[str, Any], proc2s: dict[str, Any], pdata: Path
 def _matrix(procs: dict[str, Any], proc2s: dict[str, Any], pdata: Path) -> _Matrix:
     sizes = []
     for parameters, name in ((procs, "procs"), (proc2s, "proc2s")):
-        size = int(number(parameters, "SI", where=pdata / name))
-        block = int(number(parameters, "XDIM", where=pdata / name, default=0)) or size
-        if size < 1 or block < 1 or size % block:
+        size = count(parameters, "SI", where=pdata / name, least=1)
+        block = count(parameters, "XDIM", where=pdata / name, default=0) or size
+        if size % block:
             raise InputError(
                 f"{pdata / name}: needed SI as a multiple of XDIM, found {size} and {block}; run xf2 again"
             )
@@ -124,15 +124,15 @@ def _matrix(procs: dict[str, Any], proc2s: dict[str, Any], pdata: Path) -> _Matr
         raise InputError(
             f"{pdata / '2rr'}: needed {needed} bytes ({rows} rows of {points} points), found {size}; run xf2 again"
         )
-    transform = int(number(procs, "FTSIZE", where=pdata / "procs", default=points))
+    transform = count(procs, "FTSIZE", where=pdata / "procs", default=points)
     return _Matrix(points, block, rows, row_block, max(transform, points))
 
 
 def _rows_processed(proc2s: dict[str, Any], expno: Path, matrix: _Matrix, *, where: Path) -> tuple[int, int, list[str]]:
     """Rows that were recorded (those after them fill 2rr up with zeros), rows planned, and what to say of them."""
     acqu2s = read_parameters(expno / "acqu2s") if (expno / "acqu2s").is_file() else {}
-    told = int(number(acqu2s, "TD", where=expno / "acqu2s", default=0))
-    used = int(number(proc2s, "TDeff", where=where, default=0))
+    told = count(acqu2s, "TD", where=expno / "acqu2s", default=0)
+    used = count(proc2s, "TDeff", where=where, default=0)
     recorded = min([matrix.rows, *(count for count in (told, used) if count > 0)])
     if recorded < told:
         return recorded, told, [f"2rr holds {recorded} rows of {told} planned"]

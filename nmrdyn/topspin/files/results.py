@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from nmrdyn.topspin.files.text import numbered_pdata, plain, text_inside
 
 _LARGEST = 4_000_000  # bytes; real files have some kilobytes
 _LONGEST_LINE = 200  # letters
+_MOST = 5_000  # lines of a report that say something; each site has four
 
 _UNIT = r"(?:[mun]s?|s)"
 _POWERS = {"": 0, "s": 0, "m": -3, "u": -6, "n": -9}
@@ -68,8 +70,9 @@ def topspin_results(expno: Path) -> list[TopspinResult]:
     """The results of TopSpin's T1/T2 module in every pdata/N, in the order of N: times, then areas, then heights.
 
     Times come from the report ct1t2.txt, intensities from t1ints.txt (areas) and t1peaks.txt (heights). A file that
-    is missing, above 4 MB, linked from outside the expno or not understood gives nothing; no error is raised. Fits of
-    diffusion have no time and give nothing. The times are as good as TopSpin's fit and its delay list.
+    is missing, above 4 MB, linked from outside the expno or not understood gives nothing; no error is raised. Of a
+    report the first 5000 lines that say something are read. Fits of diffusion have no time and give nothing. The times
+    are as good as TopSpin's fit and its delay list.
 
     Parameters
     ----------
@@ -103,7 +106,7 @@ def _report(text: str, file: str) -> list[TopspinResult]:
     results: list[TopspinResult] = []
     block = TopspinResult(file)
     first = 0  # of the results that await their SD
-    for line in _LINE.finditer(text):
+    for line in islice(_LINE.finditer(text), _MOST):
         if line["fit"] is not None:
             block = replace(block, fit=plain(line["fit"], most=_LONGEST_LINE))
         elif line["site"] is not None:
@@ -116,11 +119,11 @@ def _report(text: str, file: str) -> list[TopspinResult]:
         elif line["times"] is not None:
             results += (
                 replace(block, quantity=line["quantity"], component=i, t1=t1)
-                for i, t1 in enumerate(_times(line["times"]), start=1)
+                for i, t1 in enumerate(_times(line["times"][:_LONGEST_LINE]), start=1)
                 if np.isfinite(t1)
             )
         else:
-            sd = next(iter(_times(line["sd"])), np.nan)
+            sd = next(iter(_times(line["sd"][:_LONGEST_LINE])), np.nan)
             results[first:] = [replace(result, sd=sd) for result in results[first:]]
             first = len(results)
     return results

@@ -14,7 +14,7 @@ def text_inside(path: Path, expno: Path, *, most: int, whole: bool = False) -> s
     gives "" too.
     """
     try:
-        if not path.is_file() or not path.resolve().is_relative_to(expno.resolve()):
+        if not path.is_file() or not leads_inside(path, expno):
             return ""
         with path.open("rb") as file:
             data = file.read(min(path.stat().st_size, most) + 1)
@@ -23,6 +23,14 @@ def text_inside(path: Path, expno: Path, *, most: int, whole: bool = False) -> s
     if whole and len(data) > most:
         return ""
     return decoded(data[:most])
+
+
+def leads_inside(path: Path, folder: Path) -> bool:
+    """Whether a path, its links followed, stays in `folder`."""
+    try:
+        return path.resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError):  # RuntimeError: a link that goes round
+        return False
 
 
 def decoded(data: bytes) -> str:
@@ -42,13 +50,19 @@ def plain(value: object, *, most: int = 80) -> str:
     return "".join(letter if letter.isprintable() else "?" for letter in words)[:most]
 
 
+def legible(name: str) -> str:
+    """A name with what is not printable as its code: names of files may hold any byte, line ends too."""
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in name)
+
+
 def numbered_pdata(expno: Path) -> list[Path]:
-    """The folders pdata/N in the order of N."""
+    """The folders pdata/N in the order of N; none that a link leads out of the expno to."""
     try:
         found = [path for path in (expno / "pdata").iterdir() if path.name.isdecimal() and path.name.isascii()]
     except (OSError, ValueError):
         return []
-    return sorted((path for path in found if len(path.name) < 10), key=lambda path: int(path.name))
+    numbered = sorted((path for path in found if len(path.name) < 10), key=lambda path: int(path.name))
+    return [path for path in numbered if leads_inside(path, expno)]
 
 
 def title_of(expno: Path) -> str:

@@ -22,6 +22,7 @@ METHODS = ("shape", "box")
 
 _LEAST_POINTS = 8
 _SQUARES = 1e60  # numbers up to this can be squared, summed and squared again
+_NOTHING = 1e-300  # the inverse of a smaller number may be none
 _PAYS = 0.1  # variance that the noise in the shape adds to weak rows, over that of their own, above which a window pays
 _DEGREE = 1  # of the polynomial that tails of lines outside a region can be
 
@@ -245,7 +246,7 @@ def _checked(rows: ComplexArray, delay: Array, dwell: float, method: str, echo: 
     scale = float(max(np.max(part) for part in (rows.real, -rows.real.min(), rows.imag, -rows.imag.min())))
     if not np.isfinite(scale):
         raise InputError("rows: needed finite numbers, found others; is DTYPA in acqus right?")
-    if scale == 0:
+    if scale < _NOTHING:
         raise InputError("rows: needed a signal, found only zeros; leave rows without data out")
     return scale
 
