@@ -5,6 +5,7 @@ Longer than other files, since one function a figure, with shared colours and st
 
 from __future__ import annotations
 
+import io
 import itertools
 import json
 from collections.abc import Iterator
@@ -46,6 +47,14 @@ def style() -> Iterator[None]:
     """The style sheet of all figures, for drawing one's own beside them."""
     with mpl.rc_context(_STYLE):
         yield
+
+
+def svg(figure: Figure) -> bytes:
+    """A figure as an SVG file; the same figure gives the same bytes."""
+    buffer = io.BytesIO()
+    with style():
+        figure.savefig(buffer, format="svg", bbox_inches="tight", metadata={"Date": None})
+    return buffer.getvalue()
 
 
 def recoveries(recovery: xr.Dataset, relaxation: xr.Dataset) -> Figure:
@@ -336,5 +345,32 @@ def savage_dickey(comparison: xr.Dataset, *, ax: Axes | None = None) -> Axes:
         axes.set_xlabel("sd of the difference, if there is one / meV")
         axes.set_ylabel("Bayes factor of no difference")
         if axes.get_lines()[1:]:
+            axes.legend()
+    return axes
+
+
+def t1_distribution(distribution: xr.Dataset, *, ax: Axes | None = None) -> Axes:
+    """The distribution of T1 of each experiment with its band and its peaks; grey is past the delays of all."""
+    require(distribution, "distribution")
+    t1, reached = distribution["t1"].values, distribution["reached"].values.any(axis=0)
+    with style():
+        axes = ax if ax is not None else Figure(figsize=(4.6, 3.4)).subplots()
+        for index, name in enumerate(distribution["experiment"].values):
+            one = distribution.isel(experiment=index)
+            if one["reason"].item():
+                continue
+            colour = COLOURS[index % len(COLOURS)]
+            axes.fill_between(t1, *one["band"].values.T, color=colour, alpha=0.2, lw=0)
+            axes.plot(t1, one["distribution"], lw=1.2, color=colour, label=str(name))
+            axes.plot(one["peak_t1"], np.interp(one["peak_t1"], t1, one["distribution"]), "v", ms=4, color=colour)
+        if reached.any():
+            for start, stop in ((t1[0], t1[reached][0]), (t1[reached][-1], t1[-1])):
+                axes.axvspan(start, stop, color=_GREY, alpha=0.15, lw=0)
+        axes.set_xscale("log")
+        axes.set_xlim(t1[0], t1[-1])
+        axes.set_ylim(bottom=0)
+        axes.set_xlabel("T1 / s")
+        axes.set_ylabel("density of ln T1")
+        if axes.get_lines():
             axes.legend()
     return axes

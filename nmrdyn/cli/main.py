@@ -7,10 +7,10 @@ import re
 import sys
 from collections.abc import Sequence
 
-from nmrdyn.cli import demo, run, scan, t1, tau
+from nmrdyn.cli import demo, report, run, scan, t1, tau
 from nmrdyn.cli.show import printable
 
-_COMMANDS = (scan, t1, tau, run, demo)
+_COMMANDS = (scan, t1, tau, run, demo, report)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -19,17 +19,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from nmrdyn.schema import InputError  # after --help, which need not wait for it
 
     try:
-        options.command(options)
+        status = options.command(options)
     except InputError as error:
         print(printable(f"nmrdyn: {error}"), file=sys.stderr)
         return 2
     except OSError as error:
         print(printable(f"nmrdyn: {error.filename or ''}: {error.strerror or error}"), file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print("nmrdyn: interrupted; nothing was written", file=sys.stderr)
+    except KeyboardInterrupt as error:
+        print(printable(f"nmrdyn: interrupted; {str(error) or 'nothing was written'}"), file=sys.stderr)
         return 130
-    return 0
+    return status or 0
 
 
 def _with_signs(arguments: Sequence[str]) -> list[str]:

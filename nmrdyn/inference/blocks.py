@@ -121,6 +121,11 @@ def sample_blocks(
     seed : makes every draw
     reported : what must have converged beside the parameters
     checkpoint : as for `sample`; further blocks have files of their own, numbered from 2
+
+    Raises
+    ------
+    KeyboardInterrupt
+        Where there is a checkpoint, which keeps what was drawn; without one, an interrupt ends sampling early.
     """
     models = [model.of(members) for members in blocks_of(model)]
     seeds = [child.spawn(2) for child in seed.spawn(len(models))]
@@ -138,6 +143,8 @@ def sample_blocks(
             reported=partial(reported, one),
             checkpoint=_numbered(checkpoint, k),
         )
+        if chains.interrupted and checkpoint is not None:
+            raise KeyboardInterrupt
         blocks.append(Block(one, found, chains))
     return _side_by_side(model, blocks, reported)
 

@@ -59,7 +59,8 @@ def infer(
     ensembles : independent ensembles, which become the chains
     max_steps : where to stop if the diagnostics have not passed
     progress : show a progress bar
-    checkpoint : a file that keeps what was drawn, from which the same call goes on to the same draws
+    checkpoint : a file that keeps what was drawn, from which the same call goes on to the same draws. An interrupt from
+        the keyboard is then passed on; without it, it ends the sampling, and the posterior says so
 
     Returns
     -------
@@ -124,6 +125,8 @@ def infer(
         for block, child in zip(sampled.blocks, influence_seed.spawn(len(sampled.blocks)), strict=True):
             left_out.append(influence(block.model, block.flat, modes=block.modes, seed=child))
     except KeyboardInterrupt:
+        if checkpoint is not None:
+            raise
         stopped = True
     outcome = Outcome(
         seed=seed,

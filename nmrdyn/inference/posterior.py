@@ -144,12 +144,16 @@ def assemble(outcome: Outcome, findings: Sequence[Finding]) -> xr.DataTree:
         "probes": json.dumps({name: repr(probe) for name, probe in model.probes.items()}),
         "modes": json.dumps([_described(block) for block in sampled.blocks]),
         "warnings": json.dumps([finding.as_dict() for finding in findings]),
-        "versions": json.dumps(
-            {"python": python_version()}
-            | {name: version(name) for name in ("numpy", "scipy", "emcee", "nmrglue", "xarray", "arviz-stats")}
-        ),
+        "versions": json.dumps(versions()),
     }
     return result
+
+
+def versions() -> dict[str, str]:
+    """The versions of Python and of the packages that decide the numbers."""
+    return {"python": python_version()} | {
+        name: version(name) for name in ("numpy", "scipy", "emcee", "nmrglue", "xarray", "arviz-stats")
+    }
 
 
 def _described(block: Block) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from nmrdyn.inference.checkpoint import (
     Checkpoint,
+    CheckpointError,
     another_study,
     read_checkpoint,
     require_place,
@@ -31,7 +32,7 @@ from nmrdyn.inference.diagnostics import (
 from nmrdyn.inference.importance import spread, systematic
 from nmrdyn.inference.model import JointModel
 from nmrdyn.inference.modes import Modes
-from nmrdyn.schema import Array, InputError
+from nmrdyn.schema import Array
 
 DISCARDED = 5  # one in so many steps, the first ones, is left out
 _WALKERS = 128
@@ -165,8 +166,10 @@ def sample(
 
     Raises
     ------
-    InputError
+    CheckpointError
         For a checkpoint of another study, another file in its place, or a place at which there can be none.
+    InputError
+        Where there is no room for it.
     """
     dimension = len(model.parameters)
     walkers = max(_WALKERS, 8 * dimension)
@@ -247,7 +250,7 @@ def _require_same_density(path: Path, target: Reported, states: list[emcee.State
     """Refuse a checkpoint whose last draws have another density now, since data or model are others."""
     for state in states:
         if not np.allclose(target(state.coords), state.log_prob, rtol=1e-9, atol=1e-6):
-            raise InputError(another_study(path, ["data or model"]))
+            raise CheckpointError(another_study(path, ["data or model"]))
 
 
 def _start(modes: Modes, centre: Array, shape: Array, seed: np.random.SeedSequence, walkers: int) -> emcee.State:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import io
 import json
 from importlib.resources import files
 from typing import Any
@@ -178,6 +177,4 @@ def _drawn(axes: Any) -> Figure:
 
 def _svg(figure: Figure) -> str:
     """A figure as a data URI; SVG as an image runs no script and loads nothing."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="svg", bbox_inches="tight", metadata={"Date": None})
-    return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode()
+    return "data:image/svg+xml;base64," + base64.b64encode(plot.svg(figure)).decode()

@@ -21,6 +21,8 @@ def t1_rows(posterior: xr.DataTree) -> Iterator[list[object]]:
         "model",
         "t1_s",
         "t1_stderr_s",
+        "t1_low_s",
+        "t1_high_s",
         "t1_meaning",
         "t1_mean_s",
         "beta",
@@ -45,8 +47,9 @@ def t1_rows(posterior: xr.DataTree) -> Iterator[list[object]]:
                 one["larmor_frequency"].item(),
                 *(
                     one[key].item()
-                    for key in ("model", "t1", "t1_stderr", "t1_meaning", "t1_mean", "beta", "depth", "reduced_chi2")
+                    for key in ("model", "t1", "t1_stderr", "t1_low", "t1_high", "t1_meaning", "t1_mean")
                 ),
+                *(one[key].item() for key in ("beta", "depth", "reduced_chi2")),
                 *(one[key].item() for key in ("rows_used", "rows_planned", "converged", "reason")),
             ]
 

@@ -4,26 +4,41 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import xarray as xr
 
+from nmrdyn.inference.checkpoint import CheckpointError
 from nmrdyn.inference.infer import infer
-from nmrdyn.report.write import report, require_writable
-from nmrdyn.study.read import read_study
+from nmrdyn.inference.posterior import versions
+from nmrdyn.report.write import held, write_results
+from nmrdyn.study.read import Study, read_study
 from nmrdyn.study.toml import said_at
 
+_DRAWN = ".nmrdyn-draws-"  # and a key: what an unfinished run has drawn
 
-def run(study: str | Path, out: str | Path | None = None, *, progress: bool = False) -> xr.DataTree:
+
+def run(
+    study: str | Path,
+    out: str | Path | None = None,
+    *,
+    progress: bool = False,
+    say: Callable[[str], object] | None = None,
+) -> xr.DataTree:
     """Run a study file and write report.html, summary.json, results.nc, t1.csv, tau_c.csv and draws.csv into `out`.
 
-    Nothing is written before everything has succeeded, and nothing at all unless `out` is given.
+    All six appear together once everything has succeeded; until then earlier ones stay. Meanwhile a hidden file in
+    `out` keeps what was drawn, from which another run of the same study, data and versions goes on to the same draws
+    after this one was killed or interrupted. Nothing is written unless `out` is given.
 
     Parameters
     ----------
     study : a study.toml; the paths in it are relative to it
     out : a folder, made where it does not exist
     progress : show a progress bar
+    say : is given a sentence on what became of what an unfinished run has drawn
 
     Returns
     -------
@@ -32,31 +47,114 @@ def run(study: str | Path, out: str | Path | None = None, *, progress: bool = Fa
     Raises
     ------
     InputError
-        For anything in the study or its data that cannot be used.
+        For anything in the study or its data that cannot be used, and where another run writes to `out`.
+    KeyboardInterrupt
+        With a sentence on what is kept, where there is something.
+
+    Examples
+    --------
+    >>> import nmrdyn as nd, tempfile
+    >>> truth = nd.ConductivityTruth(activation_energy=0.55, conductivity=1e-2, reference_temperature=333.15,
+    ...     temperature=range(280, 340, 10))
+    >>> text = '''[study]
+    ... seed = 1
+    ... [[process]]
+    ... name = "eis"
+    ... data = "conductivity.csv"
+    ... mechanism = { kind = "conductivity", convention = "sigma_T" }'''
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = nd.simulate_folder(truth, folder, seed=1).with_name("study.toml")
+    ...     size = file.write_text(text)
+    ...     barrier = run(file)["posterior"]["eis.activation_energy"]
+    >>> bool(abs(barrier.mean() - 0.55) < 3 * barrier.std())
+    True
     """
+    told = say or (lambda _: None)
     file = Path(study)
-    plan = read_study(file)
-    if out is not None:
-        require_writable(Path(out))  # before the work, not after it
-    sources = {source for process in plan.processes for source in json.loads(process.data.attrs.get("sources", "[]"))}
-    inputs = {name: _sha256(Path(name)) for name in [str(file), *sorted(sources)]}
-    with said_at(str(file)):
-        posterior = infer(
-            plan.processes,
-            seed=plan.seed,
-            probes=plan.probes,
-            priors=plan.priors,
-            likelihood=plan.likelihood,
-            progress=progress,
-        )
-    posterior.attrs |= {
-        "study": plan.name,
-        "margin": plan.margin,
-        "inputs": json.dumps(inputs),
-    }
-    if out is not None:
-        report(posterior, out, margin=plan.margin)
+    if out is None:
+        plan = read_study(file)
+        return _inferred(plan, file, _inputs(plan, file), progress=progress)
+    folder = Path(out)
+    with held(folder):  # before the work, not after it
+        plan = read_study(file)
+        inputs = _inputs(plan, file)
+        drawn = folder / f"{_DRAWN}{_key(inputs)}.h5"
+        _look_for(drawn, told)
+        try:
+            posterior = _inferred(plan, file, inputs, progress=progress, drawn=drawn, say=told)
+            write_results(posterior, folder, margin=plan.margin)
+        except KeyboardInterrupt:
+            if not drawn.exists():
+                raise
+            kept = f"what was drawn is kept, and nmrdyn run {file} --out {folder} goes on from it"
+            raise KeyboardInterrupt(kept) from None
+        _discard(drawn)
     return posterior
+
+
+def _inferred(
+    plan: Study,
+    file: Path,
+    inputs: dict[str, str],
+    *,
+    progress: bool,
+    drawn: Path | None = None,
+    say: Callable[[str], object] | None = None,
+) -> xr.DataTree:
+    """The posterior of a study, which says what it was made of."""
+    work = partial(
+        infer,
+        plan.processes,
+        seed=plan.seed,
+        probes=plan.probes,
+        priors=plan.priors,
+        likelihood=plan.likelihood,
+        progress=progress,
+        checkpoint=drawn,
+    )
+    with said_at(str(file)):
+        try:
+            posterior = work()
+        except CheckpointError as error:
+            if drawn is None or say is None:
+                raise
+            say(f"what an unfinished run had drawn is of no use, and was discarded ({error})")
+            _discard(drawn)
+            posterior = work()
+    posterior.attrs |= {"study": plan.name, "margin": plan.margin, "inputs": json.dumps(inputs)}
+    return posterior
+
+
+def _inputs(plan: Study, file: Path) -> dict[str, str]:
+    """The sha256 of the study and of every file that was read for it."""
+    sources = {source for process in plan.processes for source in json.loads(process.data.attrs.get("sources", "[]"))}
+    return {name: _sha256(Path(name)) for name in [str(file), *sorted(sources)]}
+
+
+def _key(inputs: dict[str, str]) -> str:
+    """What tells a study with its data and versions from any other."""
+    from nmrdyn import __version__
+
+    files = sorted((str(Path(name).resolve()), digest) for name, digest in inputs.items())
+    made_of = json.dumps([files, versions() | {"nmrdyn": __version__}], sort_keys=True)
+    return hashlib.sha256(made_of.encode()).hexdigest()[:16]
+
+
+def _look_for(drawn: Path, say: Callable[[str], object]) -> None:
+    """Say what is there of an unfinished run, and remove what is another's."""
+    found = list(drawn.parent.glob(f"{_DRAWN}*"))
+    others = [file for file in found if not file.name.startswith(drawn.stem)]
+    for file in others:
+        file.unlink()
+    if others:
+        say("discarded what an unfinished run had drawn: it was of another study, other data or other versions")
+    if drawn.exists():
+        say("going on from what an unfinished run had drawn")
+
+
+def _discard(drawn: Path) -> None:
+    for file in drawn.parent.glob(f"{_DRAWN}*"):
+        file.unlink()
 
 
 def _sha256(path: Path) -> str:
