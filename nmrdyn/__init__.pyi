@@ -37,9 +37,13 @@ from .priors import HalfNormal as HalfNormal
 from .priors import LogUniform as LogUniform
 from .priors import Normal as Normal
 from .priors import Uniform as Uniform
+from .recovery.batch import TraceFits as TraceFits
+from .recovery.batch import fit_traces as fit_traces
+from .recovery.distribution import t1_distribution as t1_distribution
 from .recovery.exponentials import BiExponential as BiExponential
 from .recovery.exponentials import TriExponential as TriExponential
 from .recovery.fit import fit_recovery as fit_recovery
+from .recovery.interval import t1_interval as t1_interval
 from .recovery.populations import PopulationRecovery as PopulationRecovery
 from .recovery.progressive import ProgressiveSaturation as ProgressiveSaturation
 from .recovery.single import SingleExponential as SingleExponential
@@ -51,6 +55,9 @@ from .simulate.folder import simulate_folder as simulate_folder
 from .simulate.simulate import simulate as simulate
 from .simulate.truth import ConductivityTruth as ConductivityTruth
 from .simulate.truth import RelaxationTruth as RelaxationTruth
+from .study.campaign import StudyOutcome as StudyOutcome
+from .study.campaign import run_many as run_many
+from .study.results import read_posterior as read_posterior
 from .study.run import run as run
 from .tables import read_table as read_table
 from .temperatures import read_temperatures as read_temperatures

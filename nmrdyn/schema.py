@@ -52,6 +52,7 @@ _E = ("experiment",)
 _EI = ("experiment", "increment")
 _EB = ("experiment", "branch")
 _EC = ("experiment", "component")
+_EK = ("experiment", "peak")
 _PS = ("process", "sample")
 _DS = ("pair", "sample")
 
@@ -103,6 +104,8 @@ STAGES: dict[str, Stage] = {
             "t1_stderr": Variable(_E, "s", "standard error of T1"),
         },
         optional={
+            "t1_low": Variable(_E, "s", "low end of the 95 % interval of T1, 0 where it is open"),
+            "t1_high": Variable(_E, "s", "high end of the 95 % interval of T1, infinite where it is open"),
             "t1_dof": Variable(_E, "", "degrees of freedom of the standard error"),
             "t1_mean": Variable(_E, "s", "mean recovery time (area under the decay)"),
             "t1_meaning": Variable(_E, "", "which T1 the model gives"),
@@ -127,6 +130,29 @@ STAGES: dict[str, Stage] = {
             "fit": Variable(_EI, "1", "fitted recovery"),
         },
         coords=_SPECTROMETER | _ROWS,
+    ),
+    "distribution": Stage(
+        "The distribution of T1 of each experiment; where there is none, a NaN row with a reason.",
+        {
+            "distribution": Variable(("experiment", "t1"), "", "density of ln T1"),
+            "band": Variable(("experiment", "t1", "bound"), "", "band of the density of ln T1"),
+            "mean_t1": Variable(_E, "s", "exp of the mean of ln T1"),
+            "mean_t1_interval": Variable(("experiment", "bound"), "s", "interval of exp of the mean of ln T1"),
+            "width": Variable(_E, "", "standard deviation of ln T1"),
+            "resolution": Variable(_E, "", "standard deviation of ln T1 that a single T1 would show"),
+            "peaks": Variable(_E, "", "number of peaks"),
+            "peak_t1": Variable(_EK, "s", "T1 of a peak"),
+            "peak_t1_interval": Variable((*_EK, "bound"), "s", "interval of T1 of a peak"),
+            "peak_area": Variable(_EK, "", "area of a peak"),
+            "peak_area_interval": Variable((*_EK, "bound"), "", "interval of the area of a peak"),
+            "outside": Variable(_E, "", "share past the delays"),
+            "reached": Variable(("experiment", "t1"), "", "T1 is within the delays"),
+            "misfit": Variable(_E, "", "residuals over the noise"),
+            "amplitude": Variable(_E, "1", "intensity at full recovery"),
+            "depth": Variable(_E, "", "depth (1 saturated, 2 inverted)"),
+            "reason": Variable(_E, "", "why there is no distribution"),
+        },
+        coords=_CONDITIONS | {"t1": Variable(("t1",), "s", "T1")},
     ),
     "motion": Stage(
         "Correlation times on both branches of T1(tau_c); NaN where no solution exists.",
@@ -184,6 +210,7 @@ def require(data: Any, stage: str) -> None:
     makers = {
         "recovery": "read_topspin or simulate",
         "relaxation": "fit_recovery",
+        "distribution": "t1_distribution",
         "motion": "correlation_time",
         "transport": "read_conductivity",
         "posterior": "infer",

@@ -35,7 +35,7 @@ MAY_IMPORT = {
     "topspin": BOTTOM | {"columns", "temperatures"},
     "recovery": BOTTOM,
     "motion": BOTTOM,
-    "conductivity": BOTTOM,
+    "conductivity": BOTTOM | {"columns"},
     "inference": BOTTOM | {"motion", "recovery", "laws", "priors"},
     "compare": BOTTOM,
     "plot": BOTTOM,
@@ -72,6 +72,9 @@ ONLY_IN = {
     "matplotlib": ["plot.py", "report/page.py"],
     "corner": ["plot.py"],
     "jinja2": ["report/"],
+    "filelock": ["report/write.py"],
+    "distributed": ["study/campaign.py"],
+    "dask": ["study/campaign.py"],
     "argparse": ["cli/"],
     "tomllib": ["study/", "simulate/example.py"],
 }

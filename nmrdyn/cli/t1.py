@@ -37,12 +37,13 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 def _t1(options: argparse.Namespace) -> None:
     from nmrdyn.findings import attached
     from nmrdyn.recovery.fit import fit_recovery
+    from nmrdyn.recovery.interval import t1_interval
     from nmrdyn.topspin.read import read_topspin
 
     recovery = read_topspin(options.folder, **reading_said(options))
     relaxation = fit_recovery(recovery, _model(options, recovery.attrs["nucleus"]))
     findings = [finding for finding in attached(relaxation) if finding.code not in _SAID_IN_ROWS]
-    entries = _entries(recovery, relaxation, findings)
+    entries = _entries(recovery, relaxation, findings, t1_interval(recovery, relaxation).values)
     if options.json:
         print_json(entries)
         return
@@ -53,6 +54,7 @@ def _t1(options: argparse.Namespace) -> None:
             "from": [entry["temperature_source"] for entry in entries],
             "model": [entry["model"] for entry in entries],
             "T1/s": [with_error(entry["t1_s"], entry["t1_stderr_s"]) for entry in entries],
+            "95 %": [_between(entry["t1_low_s"], entry["t1_high_s"]) for entry in entries],
             "beta": [shown(entry["beta"], ".3f") for entry in entries],
             "depth": [shown(entry["depth"], ".2f") for entry in entries],
             "chi2_red": [shown(entry["reduced_chi2"], ".3g") for entry in entries],
@@ -70,7 +72,18 @@ def _t1(options: argparse.Namespace) -> None:
         print(printable(f"{name}: left out: {why}"))
 
 
-def _entries(recovery: xr.Dataset, relaxation: xr.Dataset, findings: list[Finding]) -> list[dict[str, Any]]:
+def _between(low: float, high: float) -> str:
+    """An interval, as far as the delays limit it."""
+    if math.isnan(low):
+        return "-"
+    if low == 0:
+        return "any" if math.isinf(high) else f"below {high:.3g}"
+    return f"above {low:.3g}" if math.isinf(high) else f"{low:.3g} to {high:.3g}"
+
+
+def _entries(
+    recovery: xr.Dataset, relaxation: xr.Dataset, findings: list[Finding], interval: Any
+) -> list[dict[str, Any]]:
     """What --json prints, one entry an experiment."""
     topspin = json.loads(recovery.attrs["topspin"])
     candidates = [str(name) for name in relaxation["candidate"].values]
@@ -95,6 +108,8 @@ def _entries(recovery: xr.Dataset, relaxation: xr.Dataset, findings: list[Findin
                 "reason": one["reason"].item(),
                 "warnings": [finding.text for finding in findings if name in finding.where.split(", ")],
                 "t1_meaning": one["t1_meaning"].item(),
+                "t1_low_s": float(interval[i, 0]),
+                "t1_high_s": float(interval[i, 1]),
                 "t1_mean_s": float(one["t1_mean"]),
                 "topspin": topspin.get(name, []),
                 "components": [

@@ -15,6 +15,7 @@ from nmrdyn.motion.checks import of_motion
 from nmrdyn.motion.correlation_time import BRANCHES, correlation_time
 from nmrdyn.motion.mechanism import Mechanism
 from nmrdyn.recovery.fit import complete, fit_recovery
+from nmrdyn.recovery.interval import t1_interval
 from nmrdyn.schema import InputError, stamp
 
 
@@ -29,7 +30,10 @@ def stages_of(process: Process, probes: Mapping[str, Probe]) -> dict[str, xr.Dat
     if isinstance(process.mechanism, CorrelationTime):
         return {"motion": _on_their_branch(data)}
     if data.attrs["stage"] == "recovery":
-        stages = {"recovery": data, "relaxation": fit_recovery(data, process.untied)}
+        relaxation = fit_recovery(data, process.untied)
+        low, high = t1_interval(data, relaxation).values.T
+        relaxation = relaxation.assign(t1_low=("experiment", low), t1_high=("experiment", high))
+        stages = {"recovery": data, "relaxation": stamp(relaxation, "relaxation")}
     else:
         stages = {"relaxation": complete(data)}
     try:

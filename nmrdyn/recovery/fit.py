@@ -15,7 +15,7 @@ from nmrdyn.recovery.exponentials import BiExponential, TriExponential
 from nmrdyn.recovery.model import RecoveryModel
 from nmrdyn.recovery.single import SingleExponential
 from nmrdyn.recovery.stretched import StretchedExponential
-from nmrdyn.recovery.trace import FailedFit, TraceFit, fit_trace
+from nmrdyn.recovery.trace import Fits, fit_model
 from nmrdyn.schema import RECOVERY_KINDS, STAGES, Array, InputError, require, stamp
 
 MODELS: dict[str, RecoveryModel] = {
@@ -29,7 +29,7 @@ _NUMBERS = (
     "reduced_chi2",
 )  # fmt: skip
 _COMPONENTS = ("component_t1", "component_t1_stderr", "component_fraction", "component_fraction_stderr")
-_MOST_COMPONENTS = 3
+_SOURCES = {"t1_stderr": "variance", "t1_dof": "dof", "t1_mean": "mean_time"}  # their names in `Fits`
 
 
 def fit_recovery(
@@ -82,15 +82,8 @@ def fit_recovery(
         if None not in (spin, known) and spin != known:
             raise InputError(f"fit_recovery: needed a model of {nucleus}, found one of spin {spin:g}: {candidate}")
 
-    rows = []
-    for trace in range(recovery.sizes["experiment"]):
-        one = recovery.isel(experiment=trace)
-        fits: list[TraceFit | FailedFit] = [
-            FailedFit(str(one["reason"].item())) if one["reason"].item() else fit_trace(one, candidate)
-            for candidate in candidates
-        ]
-        rows.append(fits)
-    relaxation = _assemble(recovery, candidates, rows, model if isinstance(model, str) else repr(model))
+    fits = [fit_model(recovery, candidate) for candidate in candidates]
+    relaxation = _assemble(recovery, fits, model if isinstance(model, str) else repr(model))
     return attach(relaxation, [*attached(recovery), *checks.of_relaxation(relaxation, recovery)])
 
 
@@ -98,7 +91,7 @@ def complete(relaxation: xr.Dataset) -> xr.Dataset:
     """A relaxation that was not fitted here, with NaN or "" for what it does not tell."""
     n = relaxation.sizes["experiment"]
     unknown = np.full(n, np.nan)
-    given: dict[str, Any] = dict.fromkeys(_NUMBERS[2:], ("experiment", unknown)) | {
+    given: dict[str, Any] = dict.fromkeys((*_NUMBERS[2:], "t1_low", "t1_high"), ("experiment", unknown)) | {
         "converged": ("experiment", np.isfinite(relaxation["t1"].values)),
         "error_scaled": ("experiment", np.zeros(n, dtype=bool)),
         "rows_used": ("experiment", np.zeros(n, dtype=int)),
@@ -131,74 +124,62 @@ def _names(candidates: Sequence[RecoveryModel]) -> list[str]:
     return names if len(set(names)) == len(names) else [repr(candidate) for candidate in candidates]
 
 
-def _weights(fits: list[TraceFit | FailedFit]) -> Array:
-    """Akaike weights of the models; where no criterion is finite, all to the first that fits."""
-    criteria = np.array([fit.criterion for fit in fits])
-    fitted = np.array([isinstance(fit, TraceFit) for fit in fits])
-    if not fitted.any():
-        return np.zeros(len(fits))
-    if not np.isfinite(criteria).any():
-        return np.eye(len(fits))[int(np.argmax(fitted))]
-    weights = np.exp(-(criteria - criteria.min()) / 2)
-    return weights / weights.sum()
+def _weights(fits: Sequence[Fits]) -> Array:
+    """Akaike weights (experiment, candidate); where no criterion is finite, all to the first that fits."""
+    criteria, fitted = (
+        np.stack(columns, axis=1) for columns in zip(*((f.criterion, f.fitted) for f in fits), strict=True)
+    )
+    criteria = np.where(fitted, criteria, np.inf)
+    weighed = np.isfinite(criteria).any(axis=1)
+    weights = np.zeros(criteria.shape)
+    weights[~weighed] = (np.cumsum(fitted[~weighed], axis=1) == 1) & fitted[~weighed]
+    above = criteria[weighed] - criteria[weighed].min(axis=1, keepdims=True)
+    weights[weighed] = np.exp(-above / 2)
+    weights[weighed] /= weights[weighed].sum(axis=1, keepdims=True)
+    return weights
 
 
-def _spread(fits: list[TraceFit | FailedFit], weights: Array, best: TraceFit) -> float:
-    """Relative variance of T1: within the models by their weights, and between them about the best."""
-    pairs = [(weight, fit) for weight, fit in zip(weights, fits, strict=True) if isinstance(fit, TraceFit) and weight]
-    return float(sum(weight * (fit.variance + np.log(fit.t1 / best.t1) ** 2) for weight, fit in pairs))
+def _assemble(recovery: xr.Dataset, fits: Sequence[Fits], said: str) -> xr.Dataset:
+    """The stage `relaxation`: of each experiment the best fit, and an error that holds what the others say."""
+    weights = _weights(fits)
+    best = np.argmax(weights, axis=1)
+    experiment = np.arange(best.size)
 
+    def of_best(parts: Sequence[np.ndarray]) -> np.ndarray:
+        """The rows of the best model, from arrays (experiment, ...) of each."""
+        return parts[0].copy() if len(parts) == 1 else np.stack(parts)[best, experiment]
 
-def _assemble(
-    recovery: xr.Dataset, candidates: Sequence[RecoveryModel], rows: list[list[TraceFit | FailedFit]], said: str
-) -> xr.Dataset:
-    n, m = recovery.sizes["experiment"], len(candidates)
-    values = {name: np.full(n, np.nan) for name in _NUMBERS}
-    components = {name: np.full((n, _MOST_COMPONENTS), np.nan) for name in _COMPONENTS}
-    words = {name: np.full(n, "", dtype=object) for name in ("reason", "model", "t1_meaning")}
-    weights, scaled = np.zeros((n, m)), np.zeros(n, dtype=bool)
-    each = np.full((n, m), np.nan)
-    curves = np.full(recovery["signal"].shape, np.nan)
-    for i, fits in enumerate(rows):
-        weights[i] = _weights(fits)
-        each[i] = [fit.t1 if isinstance(fit, TraceFit) else np.nan for fit in fits]
-        fit = fits[int(np.argmax(weights[i]))]
-        words["reason"][i], words["model"][i] = fit.reason, candidates[int(np.argmax(weights[i]))].name
-        if isinstance(fit, FailedFit):
-            continue
-        words["t1_meaning"][i] = fit.model.meaning
-        scaled[i] = fit.scaled
-        found = {
-            "t1": fit.t1,
-            "t1_stderr": fit.t1 * np.sqrt(_spread(fits, weights[i], fit)),
-            "t1_dof": fit.dof,
-            "t1_mean": fit.mean_time,
-            "amplitude": fit.amplitude,
-            "depth": fit.depth,
-            "reduced_chi2": fit.reduced_chi2,
-        }
-        for name, value, error in zip(fit.model.parameters, fit.parameters, fit.stderr, strict=True):
-            if name in ("beta", "ratio"):
-                found |= {name: value, f"{name}_stderr": error}
-        for name, number in found.items():
-            values[name][i] = number
-        times, fractions = fit.components
-        parts = (times, times * fit.component_stderr[0], fractions, fit.component_stderr[1])
-        for name, part in zip(_COMPONENTS, parts, strict=True):
-            components[name][i, : part.size] = part
-        curves[i] = fit.curve
+    values = {name: of_best([fit.numbers[_SOURCES.get(name, name)] for fit in fits]) for name in _NUMBERS}
+    each = np.stack([fit.numbers["t1"] for fit in fits], axis=1)
+    # Relative variance of T1: within the models by their weights, and between them about the best.
+    inside = np.stack([fit.numbers["variance"] for fit in fits], axis=1)
+    apart = np.log(each / values["t1"][:, None]) ** 2
+    spread = np.sum(np.where(weights > 0, weights * (inside + apart), 0.0), axis=1)
+    values["t1_stderr"] = values["t1"] * np.sqrt(spread)
+    times, time_errors, fractions, fraction_errors = of_best(
+        [np.moveaxis(fit.components, 0, 1) for fit in fits]
+    ).swapaxes(0, 1)
+    components = dict(zip(_COMPONENTS, (times, times * time_errors, fractions, fraction_errors), strict=True))
+    fitted = np.isfinite(values["t1"])
+    names = np.array([fit.model.name for fit in fits], dtype=object)
+    meanings = np.array([fit.model.meaning for fit in fits], dtype=object)
+    words = {
+        "reason": of_best([fit.reason for fit in fits]),
+        "model": names[best],
+        "t1_meaning": np.where(fitted, meanings[best], ""),
+    }
     relaxation = xr.Dataset(
         {name: ("experiment", value) for name, value in (values | words).items()}
         | {name: (("experiment", "component"), value) for name, value in components.items()}
         | {
-            "converged": ("experiment", np.isfinite(values["t1"])),
-            "error_scaled": ("experiment", scaled),
+            "converged": ("experiment", fitted),
+            "error_scaled": ("experiment", of_best([fit.scaled for fit in fits])),
             "rows_used": ("experiment", np.isfinite(recovery["signal"].values).sum(axis=1)),
             "model_weight": (("experiment", "candidate"), weights),
             "model_t1": (("experiment", "candidate"), each),
-            "fit": (("experiment", "increment"), curves),
+            "fit": (("experiment", "increment"), of_best([fit.curve for fit in fits])),
         },
-        coords={"experiment": recovery["experiment"].values, "candidate": _names(candidates)}
+        coords={"experiment": recovery["experiment"].values, "candidate": _names([fit.model for fit in fits])}
         | {name: recovery[name].variable for name in (*STAGES["relaxation"].coords, "kind")},
     )
     return stamp(relaxation, "relaxation", nucleus=recovery.attrs.get("nucleus", ""), model=said)

@@ -149,11 +149,11 @@ class _Trace:
         over_t1 = self.delay * np.exp(-np.clip(log_t1, *self.ends))[..., None]
         decay = model.decay(over_t1, 1.0, *shape) * weight
         if model.fixed is not None:
-            along, rest = _split(self.target, weight - model.fixed * decay)
+            along, rest = split(self.target, weight - model.fixed * decay)
         else:
-            level, recovering = _split(self.target, weight)
-            overlap, change = _split(decay, weight)
-            along, rest = _split(recovering, change)
+            level, recovering = split(self.target, weight)
+            overlap, change = split(decay, weight)
+            along, rest = split(recovering, change)
         squares = self.noise_dof + np.einsum("...i,...i", rest, rest)
         squares += 1e-30 * (self.target @ self.target)  # rounding, where there is no noise
         over_noise = along * np.sqrt(self.dof / squares)
@@ -182,7 +182,7 @@ def _traces(recovery: xr.Dataset, rows: npt.NDArray[np.intp], model: RecoveryMod
     return traces
 
 
-def _split(vector: Array, direction: Array) -> tuple[Array, Array]:
+def split(vector: Array, direction: Array) -> tuple[Array, Array]:
     """The component (...) of a vector (..., delay) along a direction, and what is left beside it."""
     unit = direction / (np.linalg.norm(direction, axis=-1, keepdims=True) + _TINY)
     along = np.einsum("...i,...i", vector, unit)

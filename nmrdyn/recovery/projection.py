@@ -12,7 +12,8 @@ from nmrdyn.schema import Array
 
 STEP = 1e-5  # of finite differences
 _STARTS = 3
-_TIGHT = {"xtol": 1e-12, "ftol": 1e-12, "gtol": 1e-12}
+# Squares that change by 1e-12 of themselves may leave 4e-6 standard errors.
+_TIGHT = {"xtol": 1e-12, "ftol": 1e-15, "gtol": 1e-12}
 # Values of each parameter that physics confines, by how many of them there are.
 _NODES = {1: 15, 2: 7}
 _REACH = 4.0  # standard errors

@@ -1,195 +1,286 @@
-"""One trace and one model: whether it can be fitted, its T1, and an error that knows misfit."""
+"""One model and all experiments: which can be fitted, their T1, and errors that know misfit."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import xarray as xr
 from scipy.stats import f as f_distribution
 
+from nmrdyn.recovery.batch import find
+from nmrdyn.recovery.batch_newton import propagated
+from nmrdyn.recovery.batch_rules import GOOD, REACH, error_scale, explanation, parameter_count, unusable, verdicts
+from nmrdyn.recovery.batch_rules import MISFIT_LEVEL as MISFIT_LEVEL
+from nmrdyn.recovery.batch_shapes import SHAPES
 from nmrdyn.recovery.model import RecoveryModel
 from nmrdyn.recovery.projection import STEP, Projection, moments, search
 from nmrdyn.schema import Array, InputError
 
-# Residuals are called larger than the measured noise when an F test says so at this level.
-MISFIT_LEVEL = 0.01
-# T1 is looked for within this factor of the shortest and the longest delay.
-_REACH = 30.0
-# An exponential this many times shorter than the first delay has left nothing to see.
-_UNSEEN = 3.0
-# Two searched regions whose chi-square differs by less than this times its residual variance fit alike (95 %).
 _CHANCE = 0.01  # how often noise alone passes for a recovery
+# Two searched regions whose chi-square differs by less than this times its residual variance fit alike (95 %).
 _ALIKE = 3.84
+_MOST_COMPONENTS = 3
+_FLAT = "the signal is the same at all delays: nothing recovers"
+_NOTHING = "the signal changes with the delay by no more than its noise: nothing is seen to recover"
+_NUMBERS = (
+    "t1", "variance", "dof", "mean_time", "beta", "beta_stderr", "ratio", "ratio_stderr", "amplitude", "depth",
+    "reduced_chi2",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
-class TraceFit:
-    """One fitted trace: T1 [s] in the model's sense, its relative variance, and what goes with it.
+class Fits:
+    """One model fitted to every experiment; a failed fit is NaN with a reason, and an infinite criterion.
 
-    `parameters` and `stderr` are the model's, the first as its logarithm; `component_stderr` (2, k) is that of the
-    logarithms of the component times and of their fractions.
+    `numbers` (experiment,) are T1 [s] in the model's sense, its relative variance, and what goes with them;
+    `components` (quantity, experiment, component) the times of exponentials, the errors of their logarithms, their
+    fractions and the errors of these.
     """
 
     model: RecoveryModel
-    parameters: Array
-    stderr: Array
-    t1: float
-    variance: float
-    mean_time: float
-    components: tuple[Array, Array]
-    component_stderr: Array
-    amplitude: float
-    depth: float
-    dof: float
-    reduced_chi2: float
-    criterion: float
+    numbers: dict[str, Array]
+    components: Array
+    criterion: Array
     curve: Array
-    scaled: bool
-    reason: str
+    scaled: np.ndarray
+    reason: np.ndarray
+
+    @property
+    def fitted(self) -> np.ndarray:
+        """Whether there is a fit (experiment,)."""
+        return np.isfinite(self.numbers["t1"])
 
 
 @dataclass(frozen=True)
-class FailedFit:
-    """A trace that has no T1, and why."""
+class _Rows:
+    """The recoveries as arrays (experiment, increment) and (experiment,)."""
 
-    reason: str
-    criterion: float = np.inf
+    delay: Array
+    signal: Array
+    noise: Array
+    noise_dof: Array
+    used: np.ndarray
+    measured: np.ndarray
+
+    @classmethod
+    def of(cls, recovery: xr.Dataset) -> _Rows:
+        delay, signal, noise = (recovery[name].values for name in ("delay", "signal", "signal_stderr"))
+        used = np.isfinite(signal) & np.isfinite(delay)
+        measured = np.all((np.isfinite(noise) & (noise > 0)) | ~used, axis=1)
+        return cls(delay, signal, noise, recovery["noise_dof"].values.astype(float), used, measured)
 
 
-def fit_trace(trace: xr.Dataset, model: RecoveryModel) -> TraceFit | FailedFit:
-    """Fit a recovery model to one experiment of stage `recovery`."""
-    try:
-        model = model.at(float(trace["larmor_frequency"]), float(trace["temperature"]))
-    except InputError as error:
-        return FailedFit(str(error))
-    used = np.isfinite(trace["signal"].values) & np.isfinite(trace["delay"].values)
-    delay, signal = trace["delay"].values[used], trace["signal"].values[used]
-    noise, noise_dof = trace["signal_stderr"].values[used], float(trace["noise_dof"])
-    n_parameters = len(model.parameters) + (2 if model.fixed is None else 1)
-    unusable = _unusable(delay, signal, model, n_parameters)
-    if unusable:
-        return FailedFit(unusable)
-    measured = bool(np.all(np.isfinite(noise) & (noise > 0)))
-    weight = 1 / noise if measured else np.ones_like(signal) / np.std(signal)
+def fit_model(recovery: xr.Dataset, model: RecoveryModel) -> Fits:
+    """Fit a recovery model to every experiment of stage `recovery` that has no reason against it.
+
+    Experiments with the same delays and an even noise are fitted together where the slopes of the model are known;
+    others one by one.
+    """
+    rows = _Rows.of(recovery)
+    n = len(rows.signal)
+    fits = Fits(
+        model,
+        {name: np.full(n, np.nan) for name in _NUMBERS},
+        np.full((4, n, _MOST_COMPONENTS), np.nan),
+        np.full(n, np.inf),
+        np.full(rows.signal.shape, np.nan),
+        np.zeros(n, dtype=bool),
+        recovery["reason"].values.astype(object),
+    )
+    todo = fits.reason == ""
+    even = np.zeros(n, dtype=bool)
+    if type(model) in SHAPES:
+        least = np.where(rows.used, rows.noise, np.inf).min(axis=1, initial=np.inf)
+        most = np.where(rows.used, rows.noise, -np.inf).max(axis=1, initial=-np.inf)
+        even = todo & (~rows.measured | (least == most))
+        for group in _alike(rows, np.flatnonzero(even)):
+            _fit_together(fits, rows, group)
+    larmor, temperature = recovery["larmor_frequency"].values, recovery["temperature"].values
+    for i in np.flatnonzero(todo & ~even).tolist():
+        try:
+            _fit_alone(fits, rows, i, model.at(float(larmor[i]), float(temperature[i])))
+        except InputError as error:
+            fits.reason[i] = str(error)
+    return fits
+
+
+def _alike(rows: _Rows, chosen: np.ndarray) -> list[np.ndarray]:
+    """The chosen experiments in groups with the same delays in use."""
+    keys = np.where(rows.used[chosen], rows.delay[chosen], np.inf)
+    if not len(chosen):
+        return []
+    _, group = np.unique(keys, axis=0, return_inverse=True)
+    order = np.argsort(group, kind="stable")
+    return np.split(chosen[order], np.flatnonzero(np.diff(group[order])) + 1)
+
+
+def _fit_together(fits: Fits, rows: _Rows, group: np.ndarray) -> None:
+    """Fit experiments with the same delays and one noise level each."""
+    model, used = fits.model, rows.used[group[0]]
+    delay = rows.delay[group[0]][used]
+    signal = rows.signal[np.ix_(group, np.flatnonzero(used))].T
+    reason = unusable(delay, model)
+    if reason:
+        fits.reason[group] = reason
+        return
+    flat = np.ptp(signal, axis=0) == 0
+    fits.reason[group[flat]] = _FLAT
+    group, signal = group[~flat], np.ascontiguousarray(signal[:, ~flat])
+    if not group.size:
+        return
+    found = find(model, delay, signal, exact=True)
+    good = found.code == GOOD
+    for i in np.flatnonzero(~good).tolist():
+        fits.reason[group[i]] = found.explained(i)
+    if not good.any():
+        return
+    level = np.where(rows.measured[group], rows.noise[group][:, np.argmax(used)], np.std(signal, axis=0))[good]
+    at, amplitude, signal, group = found.fits.at[:, good], found.fits.amplitude[good], signal[:, good], group[good]
+    chi2 = found.fits.ssr[good] / level**2
+    constant = np.sum((signal - signal.mean(axis=0)) ** 2, axis=0) / level**2
+    variance, seen = _judged(fits, rows, group, chi2=chi2, constant=constant, size=delay.size)
+    shape, best = found.shape, found.best[:, good]
+    scale = variance * level**2
+    spread = found.spread[:, :, good] * scale
+    t1, slopes = shape.t1(at)
+    factor = model.fixed if model.fixed is not None else -found.fits.loss[good] / amplitude
+    numbers: dict[str, Any] = {
+        "t1": t1,
+        "variance": propagated(slopes, spread),
+        "mean_time": shape.mean_time(at),
+        "amplitude": amplitude,
+        "depth": factor,
+    }
+    error = found.slopes[:, good] * np.sqrt(np.einsum("iij->ij", spread))
+    for k, name in enumerate(model.parameters[1:], 1):
+        if name in _NUMBERS:
+            numbers |= {name: best[k], f"{name}_stderr": error[k]}
+    if model.name == "bi":
+        times = np.exp(best[0]), np.exp(at[0] - at[1])
+        fast = np.sqrt(propagated(np.repeat([[1.0], [-1.0], [0.0]], len(t1), axis=1), spread))
+        parts = np.array([times, (error[0], fast), (best[2], 1 - best[2]), (error[2], error[2])])
+        fits.components[:, group, :2] = np.swapaxes(parts, 1, 2)
+    for name, value in numbers.items():
+        fits.numbers[name][group] = np.where(seen, value, np.nan)
+    curve = np.where(seen, amplitude * (1 - factor * shape.decay(at)), np.nan)
+    fits.curve[np.ix_(group, np.flatnonzero(used))] = curve.T
+    fits.components[:, group[~seen]] = np.nan
+
+
+def _fit_alone(fits: Fits, rows: _Rows, i: int, model: RecoveryModel) -> None:
+    """Fit one experiment by finite differences, which every model has."""
+    used, measured = rows.used[i], rows.measured[i]
+    delay, signal = rows.delay[i][used], rows.signal[i][used]
+    reason = unusable(delay, model) or (_FLAT if np.ptp(signal) == 0 else "")
+    if reason:
+        fits.reason[i] = reason
+        return
+    weight = 1 / rows.noise[i][used] if measured else np.ones_like(signal) / np.std(signal)
     projection = Projection(model, delay, signal, weight)
-    positive = delay[delay > 0]
-    regions = model.regions(positive.min() / _REACH, positive.max() * _REACH)
-    searched = [search(projection, region) for region in regions if region.size > 1]
+    first, last = float(delay[delay > 0].min()), float(delay.max())
+    regions = [region for region in model.regions(first / REACH, last * REACH) if region.size > 1]
+    searched = [search(projection, region) for region in regions]
     if not searched:
-        return FailedFit("the mechanism allows no T1 as short as the delays could tell")
+        fits.reason[i] = "the mechanism allows no T1 as short as the delays could tell"
+        return
     best, lower, upper, success = min(searched, key=lambda found: projection.chi2(found[0]))
-    amplitude, loss = projection.coefficients(best)
-    undetermined = _undetermined(model, best, (lower, upper), amplitude, loss) or _unseen(model, best, positive.min())
-    if undetermined or not success:
-        return FailedFit(undetermined or f"the {model.name} fit did not converge")
-    factor = model.fixed if model.fixed is not None else -loss / amplitude
-    chi2 = projection.chi2(best)
-    dof = delay.size - n_parameters
-    variance, error_dof, scaled, reason = _error_scale(chi2, dof, noise_dof if measured else 0.0)
-    gained = (_constant_chi2(signal, weight) - chi2) / (n_parameters - 1) / variance
-    if f_distribution.sf(gained, n_parameters - 1, error_dof) > _CHANCE:
-        return FailedFit("the signal changes with the delay by no more than its noise: nothing is seen to recover")
-    mean, covariance = moments(projection, best, (lower, upper), variance)
     natural = _natural(best)
-    t1 = model.t1(*_natural(mean))
+    amplitude, loss = projection.coefficients(best)
     times, fractions = model.components(*natural)
+    if not times.size and model.fixed is None and isinstance(model, tuple(SHAPES)):
+        times = np.array([model.t1(*natural)])
+    shortest = float(times.min(initial=np.inf))
+    code = verdicts(
+        model,
+        best[:, None],
+        (lower, upper),
+        amplitude=np.array([amplitude]),
+        loss=np.array([loss]),
+        converged=np.array([success]),
+        shortest=np.array([shortest]),
+        first=first,
+    )
+    if code[0] != GOOD:
+        fits.reason[i] = explanation(model, int(code[0]), best, shortest)
+        return
+    chi2 = projection.chi2(best)
+    constant = np.sum((weight * (signal - np.sum(weight**2 * signal) / np.sum(weight**2))) ** 2)
+    scale, seen = _judged(
+        fits, rows, np.array([i]), chi2=np.array([chi2]), constant=np.array([constant]), size=delay.size
+    )
+    if not seen[0]:
+        return
+    variance = float(scale[0])
+    mean, spread = moments(projection, best, (lower, upper), variance)
     worse = (np.array([projection.chi2(found[0]) for found in searched]) - chi2) / variance
     likely = np.exp(-worse / 2) / np.exp(-worse / 2).sum()
     apart = np.log([model.t1(*_natural(found[0])) / model.t1(*natural) for found in searched])
     if np.sum(worse < _ALIKE) > 1:
-        reason = "; ".join(filter(None, (reason, "both branches of the mechanism give this shape alike")))
-    full = 1 - factor * model.decay(np.nan_to_num(trace["delay"].values), *natural)
-    k = n_parameters + 1  # the noise variance counts
-    correction = 2 * k * (k + 1) / (delay.size - k - 1) if delay.size > k + 1 else np.inf
-    return TraceFit(
-        model=model,
-        parameters=mean,
-        stderr=np.sqrt(np.diag(covariance)),
-        t1=t1,
-        variance=_propagated(lambda p: np.log([model.t1(*_natural(p))]), mean, covariance)[0] + likely @ apart**2,
-        mean_time=model.mean_time(*natural),
-        components=(times, fractions),
-        component_stderr=np.sqrt(
-            [
-                _propagated(lambda p: np.log(model.components(*_natural(p))[0]), best, covariance),
-                _propagated(lambda p: model.components(*_natural(p))[1], best, covariance),
-            ]
-        ),
-        amplitude=amplitude,
-        depth=float(factor * model.decay(np.zeros(1), *natural)[0]),
-        dof=error_dof,
-        reduced_chi2=chi2 / dof if measured else np.nan,
-        criterion=delay.size * np.log(chi2) + 2 * k + correction,
-        curve=np.where(used, amplitude * full, np.nan),
-        scaled=scaled,
-        reason=reason,
+        alike = "both branches of the mechanism give this shape alike"
+        fits.reason[i] = "; ".join(filter(None, (fits.reason[i], alike)))
+    factor = model.fixed if model.fixed is not None else -loss / amplitude
+    numbers = {
+        "t1": model.t1(*_natural(mean)),
+        "variance": _spread_of(lambda p: np.log([model.t1(*_natural(p))]), mean, spread)[0] + likely @ apart**2,
+        "mean_time": model.mean_time(*natural),
+        "amplitude": amplitude,
+        "depth": float(factor * model.decay(np.zeros(1), *natural)[0]),
+    }
+    for k, name in enumerate(model.parameters):
+        if name in _NUMBERS[1:]:
+            numbers |= {name: mean[k], f"{name}_stderr": np.sqrt(spread[k, k])}
+    for name, value in numbers.items():
+        fits.numbers[name][i] = value
+    times, fractions = model.components(*natural)
+    parts = (
+        times,
+        np.sqrt(_spread_of(lambda p: np.log(model.components(*_natural(p))[0]), best, spread)),
+        fractions,
+        np.sqrt(_spread_of(lambda p: model.components(*_natural(p))[1], best, spread)),
     )
+    fits.components[:, i, : times.size] = parts
+    full = 1 - factor * model.decay(np.nan_to_num(rows.delay[i]), *natural)
+    fits.curve[i] = np.where(used, amplitude * full, np.nan)
 
 
 def _natural(parameters: Array) -> list[float]:
     return [float(np.exp(parameters[0])), *(float(value) for value in parameters[1:])]
 
 
-def _propagated(function: Callable[[Array], Array], best: Array, covariance: Array) -> Array:
+def _spread_of(function: Callable[[Array], Array], best: Array, covariance: Array) -> Array:
     """Variances of a function of the parameters, to first order."""
     steps = STEP * np.eye(best.size)
     gradient = np.stack([(function(best + s) - function(best - s)) / (2 * STEP) for s in steps], axis=1)
-    return np.einsum("ij,jk,ik->i", gradient, covariance, gradient)
+    return np.asarray(np.einsum("ij,jk,ik->i", gradient, covariance, gradient))
 
 
-def _unusable(delay: Array, signal: Array, model: RecoveryModel, n_parameters: int) -> str:
-    """Why a trace cannot be fitted at all, or ""."""
-    if delay.size <= n_parameters:
-        return f"needed at least {n_parameters + 1} rows for the model {model.name}, found {delay.size}"
-    if np.unique(delay).size < n_parameters:
-        return f"needed at least {n_parameters} different delays, found {np.unique(delay).size}"
-    if np.any(delay < 0) or not np.any(delay > 0):
-        return "needed delays of 0 s or more, found others"
-    if np.ptp(signal) == 0:
-        return "the signal is the same at all delays: nothing recovers"
-    return ""
+def _judged(
+    fits: Fits, rows: _Rows, group: np.ndarray, *, chi2: Array, constant: Array, size: int
+) -> tuple[Array, np.ndarray]:
+    """Write down what the residuals say; their variance in units of the noise, and whether anything recovers.
 
-
-def _undetermined(model: RecoveryModel, best: Array, bounds: tuple[Array, Array], amplitude: float, loss: float) -> str:
-    """Why the best fit is no T1, or ""."""
-    if loss >= 0 and model.fixed is None:
-        return "the signal falls with the delay: this is not a recovery"
-    if amplitude <= 0:
-        return "the signal does not recover to a positive intensity"
-    for name, value, low, high in zip(model.parameters, best, *bounds, strict=True):
-        if name not in model.ends and min(value - low, high - value) < 1e-4 * min(high - low, 1.0):
-            what = {
-                "t1": f"T1 is not within a factor of {_REACH:.0f} of the delays",
-                "tau_c": "T1 is at the shortest that the mechanism allows, or far from the delays",
-            }.get(name, f"{name} is at its bound, {value:.2g}")
-            return f"{what}: the delays do not determine it"
-    return ""
-
-
-def _unseen(model: RecoveryModel, best: Array, first: float) -> str:
-    """Why an exponential was not seen, or "": over before the first delay, it imitates any depth and any T1."""
-    times, _ = model.components(*_natural(best))
-    if not times.size and model.fixed is None and model.name in ("single", "stretched"):
-        times = np.array([model.t1(*_natural(best))])
-    if times.size and times[-1] < first / _UNSEEN:
-        return f"an exponential of {times[-1]:.2g} s is over before the first delay: the delays do not determine it"
-    return ""
-
-
-def _constant_chi2(signal: Array, weight: Array) -> float:
-    """Chi-square of the best constant."""
-    mean = np.sum(weight**2 * signal) / np.sum(weight**2)
-    return float(np.sum((weight * (signal - mean)) ** 2))
-
-
-def _error_scale(chi2: float, dof: int, noise_dof: float) -> tuple[float, float, bool, str]:
-    """Variance of the residuals in units of the measured noise, its dof, whether it is misfit, and what was done."""
-    reduced = chi2 / dof
-    if noise_dof == 0:
-        return reduced, dof, False, "noise was not measured: error from the residuals alone"
-    if f_distribution.sf(reduced, dof, noise_dof) < MISFIT_LEVEL:
-        said = f"residuals are {np.sqrt(reduced):.1f} times the measured noise: error scaled by them"
-        return reduced, dof, True, said
-    return (noise_dof + chi2) / (noise_dof + dof), noise_dof + dof, False, ""
+    `chi2` is that of the fit, `constant` that of the best constant.
+    """
+    n_parameters = parameter_count(fits.model)
+    dof, measured = size - n_parameters, rows.measured[group]
+    noise_dof = np.where(measured, rows.noise_dof[group], 0.0)
+    variance, error_dof, scaled = error_scale(chi2, dof, noise_dof)
+    with np.errstate(divide="ignore", invalid="ignore"):  # where the fit is exact
+        gained = (constant - chi2) / (n_parameters - 1) / variance
+        logarithm = np.log(chi2)
+    seen = ~(f_distribution.sf(gained, n_parameters - 1, error_dof) > _CHANCE)
+    k = n_parameters + 1  # the noise variance counts
+    correction = 2 * k * (k + 1) / (size - k - 1) if size > k + 1 else np.inf
+    fits.criterion[group] = np.where(seen, size * logarithm + 2 * k + correction, np.inf)
+    fits.numbers["dof"][group] = np.where(seen, error_dof, np.nan)
+    fits.numbers["reduced_chi2"][group] = np.where(seen & measured, chi2 / dof, np.nan)
+    fits.scaled[group] = scaled & seen
+    for i in np.flatnonzero(scaled):
+        times = np.sqrt(chi2[i] / dof)
+        fits.reason[group[i]] = f"residuals are {times:.1f} times the measured noise: error scaled by them"
+    fits.reason[group[~(noise_dof > 0)]] = "noise was not measured: error from the residuals alone"
+    fits.reason[group[~seen]] = _NOTHING
+    return variance, seen
