@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 from scipy.optimize import curve_fit
 
-from nmrdyn.recovery.batch import fit_traces
+from nmrdyn.recovery.batch.traces import fit_traces
 
 RESULT = Path(__file__).parent / "results" / "t1_fits.md"
 DELAY = np.geomspace(0.02, 5, 16)

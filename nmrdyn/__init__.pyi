@@ -37,8 +37,8 @@ from .priors import HalfNormal as HalfNormal
 from .priors import LogUniform as LogUniform
 from .priors import Normal as Normal
 from .priors import Uniform as Uniform
-from .recovery.batch import TraceFits as TraceFits
-from .recovery.batch import fit_traces as fit_traces
+from .recovery.batch.traces import TraceFits as TraceFits
+from .recovery.batch.traces import fit_traces as fit_traces
 from .recovery.distribution import t1_distribution as t1_distribution
 from .recovery.exponentials import BiExponential as BiExponential
 from .recovery.exponentials import TriExponential as TriExponential

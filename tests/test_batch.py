@@ -11,9 +11,9 @@ from scipy import stats
 from scipy.optimize import brentq, curve_fit
 
 import nmrdyn as nd
-from nmrdyn.recovery.batch import fit_traces
-from nmrdyn.recovery.batch_chunk import Chunk, Grid
-from nmrdyn.recovery.batch_shapes import Single, Stretched, Two
+from nmrdyn.recovery.batch.chunk import Chunk, Grid
+from nmrdyn.recovery.batch.shapes import Single, Stretched, Two
+from nmrdyn.recovery.batch.traces import fit_traces
 
 DELAY = np.geomspace(0.02, 5, 16)
 

@@ -10,11 +10,11 @@ import numpy as np
 import xarray as xr
 from scipy.stats import f as f_distribution
 
-from nmrdyn.recovery.batch import find
-from nmrdyn.recovery.batch_newton import propagated
-from nmrdyn.recovery.batch_rules import GOOD, REACH, error_scale, explanation, parameter_count, unusable, verdicts
-from nmrdyn.recovery.batch_rules import MISFIT_LEVEL as MISFIT_LEVEL
-from nmrdyn.recovery.batch_shapes import SHAPES
+from nmrdyn.recovery.batch.newton import propagated
+from nmrdyn.recovery.batch.rules import GOOD, REACH, error_scale, explanation, parameter_count, unusable, verdicts
+from nmrdyn.recovery.batch.rules import MISFIT_LEVEL as MISFIT_LEVEL
+from nmrdyn.recovery.batch.shapes import SHAPES
+from nmrdyn.recovery.batch.traces import find
 from nmrdyn.recovery.model import RecoveryModel
 from nmrdyn.recovery.projection import STEP, Projection, moments, search
 from nmrdyn.schema import Array, InputError

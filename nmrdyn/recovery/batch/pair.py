@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nmrdyn.recovery.batch_shapes import Two
+from nmrdyn.recovery.batch.shapes import Two
 from nmrdyn.schema import Array
 
 _ALIKE = 1e-9  # of two nodes

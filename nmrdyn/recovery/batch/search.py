@@ -7,12 +7,14 @@ Amplitude and loss are linear and eliminated (variable projection: Golub and Per
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
-from nmrdyn.recovery.batch_chunk import TINY, WIDTH, Chunk, Grid, across
-from nmrdyn.recovery.batch_newton import WORSE, search
-from nmrdyn.recovery.batch_shapes import Shape, Single, Two
+from nmrdyn.recovery.batch.chunk import TINY, WIDTH, Chunk, Grid, across
+from nmrdyn.recovery.batch.newton import WORSE, search
+from nmrdyn.recovery.batch.shapes import Shape, Single, Two
+from nmrdyn.recovery.batch.single import optimum
 from nmrdyn.schema import Array
 
 # Traces at work at once, which nearly stay in the cache; more where the last passes are for a few of them.
@@ -53,17 +55,19 @@ def optima(shape: Shape, signal: Array, *, fixed: float | None, low: float, high
         rises=np.empty(traces, dtype=bool),
         converged=np.empty(traces, dtype=bool),
     )
-    grid = Grid.of(shape, fixed, low, high)
-    lone = Single(shape.delay) if isinstance(shape, Two) else None
-    lone_grid = Grid.of(lone, fixed, low, high) if lone else None
+    grid = _grid(type(shape), shape.delay.tobytes(), fixed, low, high)
+    lone = _grid(Single, shape.delay.tobytes(), fixed, low, high) if isinstance(shape, Two) else None
     width = _CHUNK if q == 1 else _LARGE_CHUNK
     for first in range(0, traces, width):
         part = slice(first, min(first + width, traces))
         chunk = Chunk(shape, _padded(signal[:, part]), fixed, grid)
-        at, rises = chunk.pair_start() if lone_grid else chunk.start()
-        results = _results(chunk, at, rises, exact)
-        if lone_grid:
-            _try_others(chunk, rises, results, lone_grid)
+        if isinstance(shape, Single):
+            results, rises = optimum(chunk, exact)
+        else:
+            at, rises = chunk.pair_start() if lone else chunk.start()
+            results = _results(chunk, at, rises, exact)
+        if lone:
+            _try_others(chunk, rises, results, lone)
         kept = part.stop - first
         for array, result in zip(
             (found.at, found.amplitude, found.loss, found.ssr, found.information, found.converged), results, strict=True
@@ -73,9 +77,17 @@ def optima(shape: Shape, signal: Array, *, fixed: float | None, low: float, high
     return found
 
 
+@lru_cache(maxsize=16)
+def _grid(kind: type[Shape], delays: bytes, fixed: float | None, low: float, high: float) -> Grid:
+    """Where a search begins, which is the same from call to call of a bootstrap."""
+    return Grid.of(kind(np.frombuffer(delays)), fixed, low, high)
+
+
 def _padded(signal: Array) -> Array:
     """Traces as many as a multiple of the width, the last one repeated."""
     traces = signal.shape[1]
+    if traces % WIDTH == 0:
+        return signal
     padded = np.empty((len(signal), -(-traces // WIDTH) * WIDTH))
     padded[:, :traces] = signal
     padded[:, traces:] = signal[:, -1:]

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from nmrdyn.recovery.batch_pair import pair_criterion, pair_starts
-from nmrdyn.recovery.batch_shapes import Shape, Sums, Two
+from nmrdyn.recovery.batch.pair import pair_criterion, pair_starts
+from nmrdyn.recovery.batch.shapes import Shape, Sums, Two
 from nmrdyn.schema import Array
 
 # Products of matrices are alike in every last digit, whoever else is in them, when their width is a multiple of this.

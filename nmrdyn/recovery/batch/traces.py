@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from nmrdyn.recovery.batch_newton import covariance, propagated
-from nmrdyn.recovery.batch_rules import GOOD, REACH, error_scale, explanation, parameter_count, unusable, verdicts
-from nmrdyn.recovery.batch_search import Optima, optima
-from nmrdyn.recovery.batch_shapes import SHAPES, Shape
+from nmrdyn.recovery.batch.newton import covariance, propagated
+from nmrdyn.recovery.batch.rules import GOOD, REACH, error_scale, explanation, parameter_count, unusable, verdicts
+from nmrdyn.recovery.batch.search import Optima, optima
+from nmrdyn.recovery.batch.shapes import SHAPES, Shape
 from nmrdyn.recovery.exponentials import BiExponential
 from nmrdyn.recovery.model import RecoveryModel
 from nmrdyn.recovery.single import SingleExponential

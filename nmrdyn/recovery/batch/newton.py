@@ -6,17 +6,17 @@ from collections.abc import Callable
 
 import numpy as np
 
-from nmrdyn.recovery.batch_chunk import WIDTH, Chunk, Point
+from nmrdyn.recovery.batch.chunk import WIDTH, Chunk, Point
 from nmrdyn.schema import Array
 
 _PASSES = 40
 # Newton's error is about the square of its last step: both factors in standard errors and in natural units.
-_CLOSE = 1e-9
+CLOSE = 1e-9
 WORSE = 1e-13  # of the squares of the signal: rounding
 _LEAST_DAMPING = 1e-2
 _MOST_DAMPING = 1e8
 _SINGULAR = 1e-13  # what is left of a pivot
-_NO_NOISE = 1e-24  # of the squares of the signal: its variance where the fit is exact
+NO_NOISE = 1e-24  # of the squares of the signal: its variance where the fit is exact
 
 
 def search(chunk: Chunk, at: Array, rises: np.ndarray) -> tuple[Array, Array, np.ndarray]:
@@ -31,9 +31,9 @@ def search(chunk: Chunk, at: Array, rises: np.ndarray) -> tuple[Array, Array, np
     for _ in range(_PASSES):
         move, newton = _step(point, best, chunk, damping)
         moved = best + move
-        noise = np.maximum(squares - point.gain, _NO_NOISE * squares) / dof
+        noise = np.maximum(squares - point.gain, NO_NOISE * squares) / dof
         size = _quadratic(point.information, move)
-        close = (np.max(move * move, axis=0) * size < _CLOSE**2 * noise) & newton & (point.gain > 0)
+        close = (np.max(move * move, axis=0) * size < CLOSE**2 * noise) & newton & (point.gain > 0)
         inside = chunk.inside(moved)
         close &= (moved == inside).all(axis=0)
         ended = close if not damping.any() else close | (damping > _MOST_DAMPING)
@@ -132,6 +132,9 @@ def _mapped(function: Callable[..., Array], *points: Point) -> Point:
 def covariance(information: Array) -> tuple[Array, np.ndarray]:
     """The inverse (coordinate, coordinate, trace) of the information of each trace, and where there is one."""
     q = len(information)
+    if q == 1:
+        regular = information[0, 0] > 0
+        return 1 / np.where(regular, information, np.nan), regular
     matrix = {(i, j): information[i, j] for i in range(q) for j in range(i, q)}
     inverse, regular = np.empty_like(information), np.ones(information.shape[2], dtype=bool)
     for k in range(q):
