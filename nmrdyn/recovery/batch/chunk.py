@@ -73,7 +73,7 @@ class Chunk:
         for first in range(0, width, step):
             part = slice(first, min(first + step, width))
             along = self.signal[:, part].T @ grid.T
-            best = np.argmin(along if self.fixed is None else -np.abs(along), axis=1)
+            best = along.argmin(axis=1) if self.fixed is None else np.abs(along).argmax(axis=1)
             rows = np.arange(len(best)) * count
             flat = along.ravel()
             here = flat[rows + best]

@@ -35,8 +35,8 @@ class Optima:
     loss: Array
     ssr: Array
     information: Array
-    rises: np.ndarray
     converged: np.ndarray
+    rises: np.ndarray
 
 
 def optima(shape: Shape, signal: Array, *, fixed: float | None, low: float, high: float, exact: bool = False) -> Optima:
@@ -44,23 +44,13 @@ def optima(shape: Shape, signal: Array, *, fixed: float | None, low: float, high
 
     The information is that of the place before the last step, which may be 1e-4 of itself off, or `exact`.
     """
-    traces = signal.shape[1]
-    q = len(shape.steps)
-    found = Optima(
-        at=np.empty((q, traces)),
-        amplitude=np.empty(traces),
-        loss=np.empty(traces),
-        ssr=np.empty(traces),
-        information=np.empty((q, q, traces)),
-        rises=np.empty(traces, dtype=bool),
-        converged=np.empty(traces, dtype=bool),
-    )
     grid = _grid(type(shape), shape.delay.tobytes(), fixed, low, high)
     lone = _grid(Single, shape.delay.tobytes(), fixed, low, high) if isinstance(shape, Two) else None
-    width = _CHUNK if q == 1 else _LARGE_CHUNK
+    traces, width = signal.shape[1], _CHUNK if isinstance(shape, Single) else _LARGE_CHUNK
+    found: Optima | None = None
     for first in range(0, traces, width):
-        part = slice(first, min(first + width, traces))
-        chunk = Chunk(shape, _padded(signal[:, part]), fixed, grid)
+        part = signal[:, first : first + width]
+        chunk = Chunk(shape, _padded(part), fixed, grid)
         if isinstance(shape, Single):
             results, rises = optimum(chunk, exact)
         else:
@@ -68,12 +58,13 @@ def optima(shape: Shape, signal: Array, *, fixed: float | None, low: float, high
             results = _results(chunk, at, rises, exact)
         if lone:
             _try_others(chunk, rises, results, lone)
-        kept = part.stop - first
-        for array, result in zip(
-            (found.at, found.amplitude, found.loss, found.ssr, found.information, found.converged), results, strict=True
-        ):
-            array[..., part] = result[..., :kept]
-        found.rises[part] = rises[:kept]
+        some = Optima(*(result[..., : part.shape[1]] for result in (*results, rises)))
+        if part.shape[1] == traces:
+            return some
+        found = found or Optima(*(np.empty((*one.shape[:-1], traces), one.dtype) for one in vars(some).values()))
+        for name, one in vars(some).items():
+            getattr(found, name)[..., first : first + width] = one
+    assert found
     return found
 
 

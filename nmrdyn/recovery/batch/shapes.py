@@ -59,6 +59,11 @@ class Shape(ABC):
     def bounds(self, low: float, high: float) -> tuple[Array, Array]:
         """Lower and upper ends (coordinate,) for T1 between `low` and `high` [s]."""
 
+    def limits(self, low: float, high: float) -> tuple[Array, Array]:
+        """The same ends as the model's parameters (parameter,)."""
+        lower, upper = (self.best(limit[:, None])[0][:, 0] for limit in self.bounds(low, high))
+        return lower, upper
+
     @abstractmethod
     def nodes(self, low: float, high: float) -> Array:
         """Where a search may begin (coordinate, node); consecutive nodes of one coordinate are neighbours."""
@@ -98,20 +103,26 @@ class Single(Shape):
     def bounds(self, low: float, high: float) -> tuple[Array, Array]:
         return np.log([low]), np.log([high])
 
+    limits = bounds
+
     def nodes(self, low: float, high: float) -> Array:
         return _ladder(low, high, 0.1)[None]
 
     def decay(self, at: Array) -> Array:
         return np.exp(self._delay * -np.exp(-at[0]))
 
+    def moments(self, rate: Array, signal: Array) -> Array:
+        """Sums (1, decay or signal; power; trace) over the delays, each times the decay and a power of the delay."""
+        terms = np.empty((3, self.size, rate.size))
+        decay = terms[0]
+        np.exp(np.multiply(self._delay, -rate, out=decay), out=decay)
+        np.multiply(decay, decay, out=terms[1])
+        np.multiply(decay, signal, out=terms[2])
+        return np.asarray(self._powers @ terms)
+
     def sums(self, at: Array, signal: Array) -> Sums:
         rate = np.exp(-at[0])
-        terms = np.empty((self.size, 3, rate.size))
-        decay = terms[:, 0]
-        np.exp(np.multiply(self._delay, -rate, out=decay), out=decay)
-        np.multiply(decay, decay, out=terms[:, 1])
-        np.multiply(decay, signal, out=terms[:, 2])
-        moments = self._moments(terms)
+        moments = self.moments(rate, signal).swapaxes(0, 1)
         first = moments[1] * rate
         second = moments[2] * rate**2
         slopes = [moments[0], first, second - first]

@@ -8,6 +8,7 @@ import numpy as np
 
 from nmrdyn.recovery.batch.chunk import TINY, WIDTH, Chunk
 from nmrdyn.recovery.batch.newton import CLOSE, NO_NOISE, WORSE, search
+from nmrdyn.recovery.batch.shapes import Single
 from nmrdyn.schema import Array
 
 _PASSES = 6  # whoever needs more takes the general search
@@ -15,7 +16,7 @@ _CANCELLED = 1e-6  # of the squares of the signal: less than this is not told by
 
 
 class _Point(NamedTuple):
-    """At one T1 for each trace: squares explained, loss and level of the decay, their slopes, and Newton's step."""
+    """At one T1 for each trace: squares explained, with slopes, and the loss and level of the decay with theirs."""
 
     gain: Array
     loss: Array
@@ -30,37 +31,42 @@ class _Point(NamedTuple):
 def optimum(chunk: Chunk, exact: bool) -> tuple[list[Array], np.ndarray]:
     """What `search` and `Chunk.residual` find of each trace, and whether anything recovers in the grid."""
     at, rises = chunk.start()
-    log_t1, squares = at[0], chunk.squares
-    dof = max(chunk.shape.size - (3 if chunk.fixed is None else 2), 1)
-    first: Array | None = None
+    with np.errstate(all="ignore"):  # of traces that the general search is left with
+        results = _climbed(chunk, at[0], rises, exact)
+    converged = results[5]
+    if not converged.all():
+        rest = np.flatnonzero(converged == 0)
+        _search(chunk, at, np.resize(rest, -(-rest.size // WIDTH) * WIDTH), rises, results, exact=exact)
+    return results, rises
+
+
+def _climbed(chunk: Chunk, log_t1: Array, rises: np.ndarray, exact: bool) -> list[Array]:
+    """Newton's method without a damping."""
+    squares = chunk.squares
+    least, allowed = NO_NOISE * squares, CLOSE**2 / max(chunk.shape.size - (3 if chunk.fixed is None else 2), 1)
+    point = _point(chunk, log_t1)
+    first = point.gain - WORSE * squares
     for _ in range(_PASSES):
-        point = _point(chunk, log_t1)
-        if first is None:
-            first = point.gain
-        with np.errstate(divide="ignore", invalid="ignore"):
-            move = point.slope / point.curvature
-            noise = np.maximum(squares - point.gain, NO_NOISE * squares) / dof
-            close = move**4 * point.information < CLOSE**2 * noise
-        if (close | ~rises).all():
+        move = point.slope / point.curvature
+        close = np.square(move * move) * point.information < allowed * np.maximum(squares - point.gain, least)
+        if close.all():
             break
         log_t1 = log_t1 + np.minimum(np.maximum(move, -1.0), 1.0)
+        point = _point(chunk, log_t1)
     end = log_t1 + move
-    converged = close & rises & (point.curvature > 0) & (point.loss < 0) & (point.gain >= first - WORSE * squares)
+    converged = close & rises & (point.curvature > 0) & (point.gain >= np.maximum(first, 0.0))
     converged &= (end > chunk.lower[0]) & (end < chunk.upper[0])
     if exact:
         end = np.where(converged, end, log_t1)
         point, move = _point(chunk, end), np.zeros_like(end)
-    loss = point.loss + point.turned * move
-    level = point.level + point.tilted * move
+    # To first order in the last step; the gain to second.
+    loss, level = point.loss + point.turned * move, point.level + point.tilted * move
     amplitude = chunk.mean - loss * level if chunk.fixed is None else -loss * level
     ssr = squares - (point.gain + point.slope * move)
     results = [end[None], amplitude, loss, ssr, point.information[None, None], converged]
     if (ssr < _CANCELLED * squares).any():
         results[1:4] = chunk.residual(results[0])
-    if not converged.all():
-        rest = np.flatnonzero(~converged)
-        _search(chunk, at, np.resize(rest, -(-rest.size // WIDTH) * WIDTH), rises, results, exact=exact)
-    return results, rises
+    return results
 
 
 def _search(chunk: Chunk, at: Array, rest: np.ndarray, rises: np.ndarray, results: list[Array], *, exact: bool) -> None:
@@ -75,33 +81,37 @@ def _search(chunk: Chunk, at: Array, rest: np.ndarray, rises: np.ndarray, result
 
 def _point(chunk: Chunk, log_t1: Array) -> _Point:
     """The criterion, half of its slope, and minus half of its curvature."""
-    sums = chunk.shape.sums(log_t1[None], chunk.signal)
-    (one, one1, one2), (along, along1, along2), (size, size1, size2) = sums.one, sums.signal, sums.decay
-    cross = sums.cross[0]
+    assert isinstance(chunk.shape, Single)
+    rate = np.exp(-log_t1)
+    # Of the decay d, its sum, and its products with d and the signal: with d itself, its slope, and its curvature.
+    one, size, along = moments = chunk.shape.moments(rate, chunk.signal)
+    moments[:, 1] *= rate
+    moments[:, 2] *= rate * rate
+    cross = size[2].copy()
+    moments[:, 2] -= moments[:, 1]
     level: Array | float
     tilted: Array | float
+    n = chunk.shape.size
     if chunk.fixed is None:
-        n = chunk.shape.size
-        level, tilted = one / n, one1 / n
-        size = size - level * one
-        cross = cross - tilted * one1
+        level, tilted = one[0] / n, one[1] / n
+        cross -= tilted * one[1]
     else:
         level, tilted = 1 / chunk.fixed, 0.0
-        size = size - level * (2 * one - chunk.shape.size * level)
-        along = along - chunk.mean * (chunk.shape.size * level)
-    size1 = size1 - level * one1
-    size = np.maximum(size, TINY)
-    loss = along / size
-    rest = along1 - loss * size1
-    turned = (rest - loss * size1) / size
-    second = along2 - loss * (cross + size2 - level * one2)
+        size[0] -= level * (one[0] - n * level)
+        along[0] -= chunk.mean * (n * level)
+    size -= level * one
+    total, tilt = np.maximum(size[0], TINY), size[1]
+    loss = along[0] / total
+    half = loss * tilt
+    rest = along[1] - half
+    turned = (rest - half) / total
     return _Point(
-        np.where(loss < 0, along * loss, -np.inf),
-        loss,
-        level,
-        turned,
-        tilted,
-        loss * rest,
-        -(size * turned * turned + loss * second),
-        loss * loss * (cross - size1 * size1 / size),
+        gain=np.where(loss < 0, along[0] * loss, -np.inf),
+        loss=loss,
+        level=level,
+        turned=turned,
+        tilted=tilted,
+        slope=loss * rest,
+        curvature=loss * (loss * (cross + size[2]) - along[2]) - (rest - half) * turned,
+        information=loss * loss * (cross - tilt * tilt / total),
     )

@@ -127,7 +127,7 @@ def fit_traces(
     found = find(model, delays, signals)
     free = delays.size - parameter_count(model)
     if noise is None:
-        variance, dof = found.fits.ssr / free, np.broadcast_to(float(free), found.fits.ssr.shape)
+        variance, dof = found.fits.ssr / free, np.full(found.fits.ssr.shape, float(free))
     else:
         known = np.broadcast_to(np.asarray(noise_dof, dtype=float), found.fits.ssr.shape)
         scale, dof, _ = error_scale(found.fits.ssr / level**2, free, known)
@@ -145,8 +145,9 @@ def fit_traces(
     wrong = np.flatnonzero(found.code != GOOD)
     for i in wrong.tolist():
         reason[i] = found.explained(i)
-    for array in (t1, t1_stderr, factor, found.fits.amplitude, *parameters.values(), *stderr.values()):
-        array[wrong] = np.nan
+    if wrong.size:
+        for array in (t1, t1_stderr, factor, found.fits.amplitude, *parameters.values(), *stderr.values()):
+            array[wrong] = np.nan
     return TraceFits(
         model,
         t1,
@@ -169,13 +170,13 @@ def find(model: RecoveryModel, delay: Array, signal: Array, *, exact: bool = Fal
     low, high = float(positive.min()) / REACH, float(positive.max()) * REACH
     fits = optima(shape, signal, fixed=model.fixed, low=low, high=high, exact=exact)
     best, slopes = shape.best(fits.at)
-    lower, upper = (shape.best(limit[:, None])[0][:, 0] for limit in shape.bounds(low, high))
+    bounds = shape.limits(low, high)
     shortest = shape.shortest(fits.at)
     spread, regular = covariance(fits.information)
     code = verdicts(
         model,
         best,
-        (lower, upper),
+        bounds,
         amplitude=fits.amplitude,
         loss=np.where(fits.rises, fits.loss, 0.0),
         converged=fits.converged & regular,
