@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import xarray as xr
 
-from nmrdyn.findings import Finding
+from nmrdyn.findings import Finding, merged
 from nmrdyn.isotopes import known_spin
 
 # The longest delay should be this many T1, or the intensity at full recovery is extrapolated.
@@ -27,8 +27,8 @@ def of_relaxation(relaxation: xr.Dataset, recovery: xr.Dataset) -> Iterator[Find
     """Remarks on the fits of each experiment."""
     experiments = relaxation["experiment"].values
     t1 = relaxation["t1"].values
-    for experiment, reason in zip(experiments[np.isnan(t1)], relaxation["reason"].values[np.isnan(t1)], strict=True):
-        yield Finding("no-t1", str(experiment), str(reason))
+    failed = zip(experiments[np.isnan(t1)], relaxation["reason"].values[np.isnan(t1)], strict=True)
+    yield from merged(Finding("no-t1", str(experiment), str(reason)) for experiment, reason in failed)
     scaled = relaxation["error_scaled"].values
     if scaled.any():
         worst = float(np.max(relaxation["reduced_chi2"].values[scaled]))
@@ -150,19 +150,20 @@ def _of_dips(relaxation: xr.Dataset, recovery: xr.Dataset) -> Iterator[Finding]:
     nucleus = relaxation.attrs.get("nucleus", "")
     if (known_spin(nucleus) or 0.0) < 1:
         return
-    depth = np.zeros(recovery.sizes["experiment"])
-    for i in range(depth.size):
-        used = np.isfinite(recovery["signal"].values[i])
-        if relaxation["model"].values[i] == "populations" or used.sum() < 3 or np.isnan(relaxation["t1"].values[i]):
-            continue
-        order = np.argsort(recovery["delay"].values[i][used], kind="stable")
-        signal = recovery["signal"].values[i][used][order]
-        stderr = recovery["signal_stderr"].values[i][used][order]
-        lowest = int(np.argmin(signal))
-        # Against the mean of what came before, so that noise of one early point is no dip.
-        if lowest > 0:
-            fall = signal[:lowest].mean() - signal[lowest]
-            depth[i] = fall / (stderr[lowest] * np.sqrt(1 + 1 / lowest))
+    used = np.isfinite(recovery["signal"].values)
+    order = np.argsort(np.where(used, recovery["delay"].values, np.inf), axis=1, kind="stable")
+    signal, stderr, used = (
+        np.take_along_axis(rows, order, axis=1)
+        for rows in (recovery["signal"].values, recovery["signal_stderr"].values, used)
+    )
+    asked = (relaxation["model"].values != "populations") & (used.sum(axis=1) >= 3)
+    asked &= np.isfinite(relaxation["t1"].values)
+    lowest = np.argmin(np.where(used, signal, np.inf), axis=1)[:, None]
+    # Against the mean of what came before, so that noise of one early point is no dip.
+    before = np.sum(np.where(np.arange(signal.shape[1]) < lowest, signal, 0.0), axis=1) / np.maximum(lowest[:, 0], 1)
+    fall = before - np.take_along_axis(signal, lowest, axis=1)[:, 0]
+    error = np.take_along_axis(stderr, lowest, axis=1)[:, 0] * np.sqrt(1 + 1 / np.maximum(lowest[:, 0], 1))
+    depth = np.divide(fall, error, out=np.zeros(fall.size), where=asked & (lowest[:, 0] > 0) & (error > 0))
     dips = np.nan_to_num(depth) > _DIP
     if dips.any():
         yield Finding(

@@ -14,7 +14,7 @@ from nmrdyn.schema import Array
 # Products of matrices are alike in every last digit, whoever else is in them, when their width is a multiple of this.
 WIDTH = 32
 TINY = 1e-150
-_GRID = 2**16  # numbers in one product of matrices
+_GRID = 2**15  # numbers in one product of matrices
 _AT_BOUND = 1e-4
 
 

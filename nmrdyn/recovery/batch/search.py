@@ -18,7 +18,7 @@ from nmrdyn.recovery.batch.single import optimum
 from nmrdyn.schema import Array
 
 # Traces at work at once, which nearly stay in the cache; more where the last passes are for a few of them.
-_CHUNK, _LARGE_CHUNK = 2048, 4096
+_CHUNK, _LARGE_CHUNK = 1024, 4096
 _NEAR = 1.1  # of two times, in logarithms
 
 

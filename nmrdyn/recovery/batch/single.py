@@ -51,7 +51,8 @@ def _climbed(chunk: Chunk, log_t1: Array, rises: np.ndarray, exact: bool) -> lis
         close = np.square(move * move) * point.information < allowed * np.maximum(squares - point.gain, least)
         if close.all():
             break
-        log_t1 = log_t1 + np.minimum(np.maximum(move, -1.0), 1.0)
+        # Whoever is close stays, so that nobody's end depends on the others.
+        log_t1 = np.where(close, log_t1, log_t1 + np.minimum(np.maximum(move, -1.0), 1.0))
         point = _point(chunk, log_t1)
     end = log_t1 + move
     converged = close & rises & (point.curvature > 0) & (point.gain >= np.maximum(first, 0.0))
@@ -64,8 +65,9 @@ def _climbed(chunk: Chunk, log_t1: Array, rises: np.ndarray, exact: bool) -> lis
     amplitude = chunk.mean - loss * level if chunk.fixed is None else -loss * level
     ssr = squares - (point.gain + point.slope * move)
     results = [end[None], amplitude, loss, ssr, point.information[None, None], converged]
-    if (ssr < _CANCELLED * squares).any():
-        results[1:4] = chunk.residual(results[0])
+    cancelled = ssr < _CANCELLED * squares
+    if cancelled.any():
+        results[1:4] = map(np.where, [cancelled] * 3, chunk.residual(results[0]), results[1:4])
     return results
 
 
