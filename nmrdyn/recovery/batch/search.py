@@ -13,8 +13,8 @@ import numpy as np
 
 from nmrdyn.recovery.batch.chunk import TINY, WIDTH, Chunk, Grid, across
 from nmrdyn.recovery.batch.newton import WORSE, search
+from nmrdyn.recovery.batch.one_exponential import optimum
 from nmrdyn.recovery.batch.shapes import Shape, Single, Two
-from nmrdyn.recovery.batch.single import optimum
 from nmrdyn.schema import Array
 
 # Traces at work at once, which nearly stay in the cache; more where the last passes are for a few of them.
