@@ -75,3 +75,16 @@ def parse(
     if positive and value <= 0:
         raise InputError(f"{name}: needed {article} {dimension} above 0, found {text!r}")
     return Quantity(value, stderr)
+
+
+def interval_said(low: float, high: float) -> str:
+    """An interval of a positive quantity in words, as far as it is limited.
+
+    >>> interval_said(0.0123, 0.0456), interval_said(0.0, 0.5), interval_said(0.5, math.inf)
+    ('0.0123 to 0.0456', 'below 0.5', 'above 0.5')
+    """
+    if math.isnan(low):
+        return "-"
+    if low == 0:
+        return "any" if math.isinf(high) else f"below {high:.3g}"
+    return f"above {low:.3g}" if math.isinf(high) else f"{low:.3g} to {high:.3g}"

@@ -39,6 +39,7 @@ def _t1(options: argparse.Namespace) -> None:
     from nmrdyn.recovery.fit import fit_recovery
     from nmrdyn.recovery.interval import t1_interval
     from nmrdyn.topspin.read import read_topspin
+    from nmrdyn.units import interval_said
 
     recovery = read_topspin(options.folder, **reading_said(options))
     relaxation = fit_recovery(recovery, _model(options, recovery.attrs["nucleus"]))
@@ -54,7 +55,7 @@ def _t1(options: argparse.Namespace) -> None:
             "from": [entry["temperature_source"] for entry in entries],
             "model": [entry["model"] for entry in entries],
             "T1/s": [with_error(entry["t1_s"], entry["t1_stderr_s"]) for entry in entries],
-            "95 %": [_between(entry["t1_low_s"], entry["t1_high_s"]) for entry in entries],
+            "95 %": [interval_said(entry["t1_low_s"], entry["t1_high_s"]) for entry in entries],
             "beta": [shown(entry["beta"], ".3f") for entry in entries],
             "depth": [shown(entry["depth"], ".2f") for entry in entries],
             "chi2_red": [shown(entry["reduced_chi2"], ".3g") for entry in entries],
@@ -70,15 +71,6 @@ def _t1(options: argparse.Namespace) -> None:
         print(printable(f"{finding.where}: {finding.text} [{finding.code}]"))
     for name, why in json.loads(recovery.attrs["left_out"]).items():
         print(printable(f"{name}: left out: {why}"))
-
-
-def _between(low: float, high: float) -> str:
-    """An interval, as far as the delays limit it."""
-    if math.isnan(low):
-        return "-"
-    if low == 0:
-        return "any" if math.isinf(high) else f"below {high:.3g}"
-    return f"above {low:.3g}" if math.isinf(high) else f"{low:.3g} to {high:.3g}"
 
 
 def _entries(

@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from nmrdyn import plot
 from nmrdyn.report.summary import verdict_lines
 from nmrdyn.schema import ZERO_CELSIUS
+from nmrdyn.units import interval_said
 
 
 def render(posterior: xr.DataTree, comparison: xr.Dataset, summary: dict[str, Any]) -> str:
@@ -103,6 +104,7 @@ def _table(process: xr.DataTree) -> list[dict[str, Any]]:
                 "celsius": one["temperature"].item() - ZERO_CELSIUS,
                 "source": sources[i],
                 "t1": with_error(one["t1"].item(), one["t1_stderr"].item()),
+                "t1_interval": interval_said(one["t1_low"].item(), one["t1_high"].item()),
                 "beta": with_error(one["beta"].item(), one["beta_stderr"].item()),
                 "depth": _two_places(one["depth"].item()),
                 "chi2": _two_places(one["reduced_chi2"].item()),
