@@ -33,8 +33,8 @@ def window(n_points: int, dwell: float, region: tuple[float, float]) -> Array:
     inside = (frequency >= low) & (frequency <= high)
     if not inside.any():
         raise InputError(
-            f"region: needed low and high frequencies within ±{edge:g} Hz of the carrier, "
-            f"found ({low:g}, {high:g}) Hz; give two that enclose a line"
+            f"region: needed low and high frequencies within ±{edge:g} Hz of the carrier, at least "
+            f"{2 * edge / n_points:.3g} Hz apart, found ({low:g}, {high:g}) Hz; give two that enclose a line"
         )
     rise = _EDGE * (high - low) + 0.5 / (n_points * dwell)
     depth = np.minimum(frequency - low, high - frequency)
