@@ -429,3 +429,22 @@ def test_squares_are_never_larger_than_those_of_curve_fit_from_the_truth(kind, s
             continue
         assert not fits.converged[i] or fits.ssr[i] < ssr * (1 + 1e-4)
     assert fits.converged.mean() > 0.95
+
+
+def test_signals_that_never_change_and_noise_without_freedom_are_named():
+    fits = fit_traces(DELAY, np.zeros((16, 2)))
+    assert list(fits.reason) == ["the signal is the same at all delays: nothing recovers"] * 2
+    for dof in (-3, np.nan, [1, 2]):
+        with pytest.raises(nd.InputError, match="needed noise_dof of 0 or more"):
+            fit_traces(DELAY, np.ones((16, 3)), noise=0.1, noise_dof=dof)
+
+
+def test_a_fit_whose_error_rounding_swallows_is_no_t1(sodium):
+    # Seven parameters for eight rows of one exponential at SNR 20: the variance of T1 comes out negative.
+    delay = np.geomspace(0.02, 3, 8)
+    signal = 1 - np.exp(-delay / 0.7) + np.random.default_rng(4).normal(0, 0.05, (200, 8))[34]
+    recovery = recovery_of(sodium, delay, signal[:, None], 0.05)
+    recovery["noise_dof"][:] = 100
+    relaxation = nd.fit_recovery(recovery, "tri")
+    assert np.isnan(relaxation["t1"].item())
+    assert "no finite error" in relaxation["reason"].item()

@@ -2,6 +2,7 @@
 
 import itertools
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -222,10 +223,11 @@ def test_rows_without_intervals():
 
 
 def test_a_given_t1_has_the_interval_of_its_error():
-    coords = {"experiment": ["a"]} | dict.fromkeys(("temperature", "larmor_frequency"), ("experiment", [1.0]))
-    values = {"t1": 2.0, "t1_stderr": 0.1, "t1_dof": np.nan, "depth": np.nan, "model": "given", "error_scaled": False}
-    given_t1 = stamp(xr.Dataset({k: ("experiment", [v]) for k, v in values.items()}, coords=coords), "relaxation")
     recovery = recoveries(np.full((1, 16), np.nan), SIXTEEN, np.nan)
+    coords = dict.fromkeys(("temperature", "larmor_frequency"), ("experiment", [1.0]))
+    values = {"t1": 2.0, "t1_stderr": 0.1, "t1_dof": np.nan, "depth": np.nan, "model": "given", "error_scaled": False}
+    given_t1 = xr.Dataset({k: ("experiment", [v]) for k, v in values.items()}, coords=coords)
+    given_t1 = stamp(given_t1.assign_coords(experiment=recovery["experiment"].values), "relaxation")
     expected = 2.0 * np.exp(0.05 * stats.norm.ppf(0.975) * np.array([-1, 1]))
     np.testing.assert_allclose(t1_interval(recovery, given_t1).values[0], expected, rtol=1e-12)
 
@@ -288,3 +290,12 @@ def test_stages_are_required():
     recovery = simulated(DESIGNS[3], 1, rng=np.random.default_rng(0))
     with pytest.raises(nd.InputError, match="needed the stage 'relaxation'"):
         t1_interval(recovery, recovery)
+
+
+def test_a_fit_of_other_experiments_is_refused(sodium):
+    recovery = nd.simulate(replace(sodium, temperature=[300.0, 320.0, 340.0], snr=100), seed=1)
+    relaxation = nd.fit_recovery(recovery, "single")
+    others = [relaxation.isel(experiment=some) for some in ([2, 1, 0], [0, 1])]
+    for other in (*others, relaxation.drop_vars("t1_dof")):
+        with pytest.raises(nd.InputError, match="needed a recovery and its fit"):
+            nd.t1_interval(recovery, other)

@@ -11,7 +11,7 @@ import xarray as xr
 from scipy.stats import f as f_distribution
 
 from nmrdyn.recovery.batch.newton import propagated
-from nmrdyn.recovery.batch.rules import GOOD, REACH, error_scale, explanation, parameter_count, unusable, verdicts
+from nmrdyn.recovery.batch.rules import FLAT, GOOD, REACH, error_scale, explanation, parameter_count, unusable, verdicts
 from nmrdyn.recovery.batch.rules import MISFIT_LEVEL as MISFIT_LEVEL
 from nmrdyn.recovery.batch.shapes import SHAPES
 from nmrdyn.recovery.batch.traces import find
@@ -23,7 +23,6 @@ _CHANCE = 0.01  # how often noise alone passes for a recovery
 # Two searched regions whose chi-square differs by less than this times its residual variance fit alike (95 %).
 _ALIKE = 3.84
 _MOST_COMPONENTS = 3
-_FLAT = "the signal is the same at all delays: nothing recovers"
 _NOTHING = "the signal changes with the delay by no more than its noise: nothing is seen to recover"
 _NUMBERS = (
     "t1", "variance", "dof", "mean_time", "beta", "beta_stderr", "ratio", "ratio_stderr", "amplitude", "depth",
@@ -127,7 +126,7 @@ def _fit_together(fits: Fits, rows: _Rows, group: np.ndarray) -> None:
         fits.reason[group] = reason
         return
     flat = np.ptp(signal, axis=0) == 0
-    fits.reason[group[flat]] = _FLAT
+    fits.reason[group[flat]] = FLAT
     group, signal = group[~flat], np.ascontiguousarray(signal[:, ~flat])
     if not group.size:
         return
@@ -174,7 +173,7 @@ def _fit_alone(fits: Fits, rows: _Rows, i: int, model: RecoveryModel) -> None:
     """Fit one experiment by finite differences, which every model has."""
     used, measured = rows.used[i], rows.measured[i]
     delay, signal = rows.delay[i][used], rows.signal[i][used]
-    reason = unusable(delay, model) or (_FLAT if np.ptp(signal) == 0 else "")
+    reason = unusable(delay, model) or (FLAT if np.ptp(signal) == 0 else "")
     if reason:
         fits.reason[i] = reason
         return
@@ -215,6 +214,10 @@ def _fit_alone(fits: Fits, rows: _Rows, i: int, model: RecoveryModel) -> None:
         return
     variance = float(scale[0])
     mean, spread = moments(projection, best, (lower, upper), variance)
+    own = _spread_of(lambda p: np.log([model.t1(*_natural(p))]), mean, spread)[0]
+    if not own >= 0:  # rounding has the better of it
+        _forget(fits, i, f"the {model.name} fit has no finite error: the delays do not determine it")
+        return
     worse = (np.array([projection.chi2(found[0]) for found in searched]) - chi2) / variance
     likely = np.exp(-worse / 2) / np.exp(-worse / 2).sum()
     apart = np.log([model.t1(*_natural(found[0])) / model.t1(*natural) for found in searched])
@@ -224,7 +227,7 @@ def _fit_alone(fits: Fits, rows: _Rows, i: int, model: RecoveryModel) -> None:
     factor = model.fixed if model.fixed is not None else -loss / amplitude
     numbers = {
         "t1": model.t1(*_natural(mean)),
-        "variance": _spread_of(lambda p: np.log([model.t1(*_natural(p))]), mean, spread)[0] + likely @ apart**2,
+        "variance": own + likely @ apart**2,
         "mean_time": model.mean_time(*natural),
         "amplitude": amplitude,
         "depth": float(factor * model.decay(np.zeros(1), *natural)[0]),
@@ -237,13 +240,25 @@ def _fit_alone(fits: Fits, rows: _Rows, i: int, model: RecoveryModel) -> None:
     times, fractions = model.components(*natural)
     parts = (
         times,
-        np.sqrt(_spread_of(lambda p: np.log(model.components(*_natural(p))[0]), best, spread)),
+        _root(_spread_of(lambda p: np.log(model.components(*_natural(p))[0]), best, spread)),
         fractions,
-        np.sqrt(_spread_of(lambda p: model.components(*_natural(p))[1], best, spread)),
+        _root(_spread_of(lambda p: model.components(*_natural(p))[1], best, spread)),
     )
     fits.components[:, i, : times.size] = parts
     full = 1 - factor * model.decay(np.nan_to_num(rows.delay[i]), *natural)
     fits.curve[i] = np.where(used, amplitude * full, np.nan)
+
+
+def _forget(fits: Fits, trace: int, reason: str) -> None:
+    """Take back what the residuals said of a fit that is no T1."""
+    fits.reason[trace], fits.criterion[trace], fits.scaled[trace] = reason, np.inf, False
+    for name in ("dof", "reduced_chi2"):
+        fits.numbers[name][trace] = np.nan
+
+
+def _root(variance: Array) -> Array:
+    """Standard errors, NaN where rounding has the better of the variance."""
+    return np.sqrt(np.where(variance >= 0, variance, np.nan))
 
 
 def _natural(parameters: Array) -> list[float]:

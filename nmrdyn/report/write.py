@@ -171,6 +171,10 @@ def require_writable(folder: Path) -> None:
     for path in (folder.absolute(), *folder.absolute().parents):
         if (path / "acqus").exists():
             raise InputError(f"{folder}: needed a folder outside the raw data, found the expno {path}; choose another")
+    if beside := next(folder.glob("*/acqus"), None):
+        raise InputError(
+            f"{folder}: needed a folder outside the raw data, found the expno {beside.parent} in it; choose another"
+        )
     nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
         what = "a folder without permission to write" if nearest.is_dir() else "a file"

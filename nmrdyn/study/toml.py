@@ -16,6 +16,7 @@ from nmrdyn.units import Quantity
 _LARGEST = 100_000  # bytes; studies have some kilobytes
 _DEEPEST = 8  # tables and lists within each other
 _LONGEST = 500  # letters of a text or a key
+_MOST_BITS = 1000  # of a whole number that is to become a float
 _SHOWN = 100  # letters of a value in an error
 
 
@@ -26,7 +27,7 @@ def read_toml(file: Path) -> dict[str, Any]:
     ------
     InputError
         Where it cannot be read, is no TOML, or holds what no study needs: more than 100 kB, tables 8 deep, texts of
-        500 letters, whole numbers beyond 64 bits.
+        500 letters, whole numbers that are no float.
     """
     try:
         if not file.is_file():
@@ -61,7 +62,7 @@ def _require_bounded(table: Mapping[str, Any], file: Path) -> None:
             pending += [(one, depth + 1) for one in value]
         elif isinstance(value, str) and len(value) > _LONGEST:
             found = f"a text of {len(value)} letters, {value[:40]!r}..."
-        elif isinstance(value, int) and value.bit_length() > 64:
+        elif isinstance(value, int) and value.bit_length() > _MOST_BITS:
             found = f"a whole number of {value.bit_length()} bits"
         if found:
             raise InputError(f"{file}: needed a study, found {found}; is this one?")

@@ -15,6 +15,7 @@ REACH = 30.0
 # An exponential this many times shorter than the first delay has left nothing to see.
 _UNSEEN = 3.0
 _AT_BOUND = 1e-4
+FLAT = "the signal is the same at all delays: nothing recovers"
 
 GOOD, FALLS, NEGATIVE, UNSEEN, UNCONVERGED, AT_BOUND = range(6)  # from AT_BOUND on: + which parameter
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nmrdyn.recovery.batch.newton import covariance, propagated
-from nmrdyn.recovery.batch.rules import GOOD, REACH, error_scale, explanation, parameter_count, unusable, verdicts
+from nmrdyn.recovery.batch.rules import FLAT, GOOD, REACH, error_scale, explanation, parameter_count, unusable, verdicts
 from nmrdyn.recovery.batch.search import Optima, optima
 from nmrdyn.recovery.batch.shapes import SHAPES, Shape
 from nmrdyn.recovery.exponentials import BiExponential
@@ -22,13 +22,13 @@ _NAMED: dict[str, RecoveryModel] = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TraceFits:
     """Fits of many traces, each array (trace,); where a fit is no T1, it is NaN, not `converged`, with a `reason`.
 
     `t1` [s] is T1 in the sense of the model, `amplitude` the intensity at full recovery, `ssr` the sum of the squared
-    residuals, and `dof` the degrees of freedom of the errors. `parameters` and `stderr` hold what the model names:
-    times [s] and numbers, and their standard errors.
+    residuals (of any fit), and `dof` the degrees of freedom of the errors. `parameters` and `stderr` hold what the
+    model names: times [s] and numbers, and their standard errors.
     """
 
     model: RecoveryModel
@@ -77,11 +77,12 @@ def fit_traces(
 ) -> TraceFits:
     """T1 of many traces at once, by least squares with free amplitude and, unless it is fixed, depth.
 
-    Every trace is brought to the optimum of its sum of squares, as a loop over `scipy.optimize.curve_fit` would, a few
-    hundred times sooner; standard errors are good to 1e-4 of themselves. A T1 at the end of what is searched (a factor
-    of 30 beyond the delays), an exponential that is over before the first delay, an exponent or a ratio at its bound,
-    and a signal that falls are no results: NaN, with a reason. Whether a trace holds more than noise is not asked;
-    `fit_recovery` asks, and knows findings and units.
+    Every trace is brought to the optimum of its sum of squares, as a loop over `scipy.optimize.curve_fit` would, of ten
+    thousand traces a few hundred times sooner; standard errors are good to 1e-4 of themselves. Two exponentials that
+    noise hardly tells apart may end in another minimum. A T1 at the end of what is searched (a factor of 30 beyond the
+    delays), an exponential shorter than a third of the first delay, an exponent or a ratio at its bound, and a signal
+    that falls or never changes are no results: NaN, with a reason. Whether a trace holds more than noise is not asked,
+    and a third of pure noise has a T1; `fit_recovery` asks, and knows findings and units.
     Method: variable projection (Golub and Pereyra, SIAM J. Numer. Anal. 10 (1973) 413).
 
     Parameters
@@ -124,17 +125,20 @@ def fit_traces(
         level = np.asarray(noise, dtype=float)
         if level.ndim > 1 or level.size not in (1, signals.shape[1]) or not np.all((level > 0) & np.isfinite(level)):
             raise InputError(f"fit_traces: needed noise above 0, one or one a trace, found {noise}; leave it out")
+        known = np.asarray(noise_dof, dtype=float)
+        if known.ndim > 1 or known.size not in (1, signals.shape[1]) or not np.all(known >= 0):
+            raise InputError(f"fit_traces: needed noise_dof of 0 or more, one or one a trace, found {noise_dof!r}")
     found = find(model, delays, signals)
     free = delays.size - parameter_count(model)
     if noise is None:
         variance, dof = found.fits.ssr / free, np.full(found.fits.ssr.shape, float(free))
     else:
-        known = np.broadcast_to(np.asarray(noise_dof, dtype=float), found.fits.ssr.shape)
-        scale, dof, _ = error_scale(found.fits.ssr / level**2, free, known)
+        scale, dof, _ = error_scale(found.fits.ssr / level**2, free, np.broadcast_to(known, found.fits.ssr.shape))
         variance = scale * level**2
     t1, slopes = found.shape.t1(found.fits.at)
     t1_stderr = t1 * np.sqrt(propagated(slopes, found.spread) * variance)
-    factor = np.full(t1.shape, model.fixed) if model.fixed is not None else -found.fits.loss / found.fits.amplitude
+    with np.errstate(divide="ignore", invalid="ignore"):  # of a signal of zeros
+        factor = np.full(t1.shape, model.fixed) if model.fixed is not None else -found.fits.loss / found.fits.amplitude
     parameters, stderr = {"t1": t1}, {"t1": t1_stderr}
     if len(model.parameters) > 1:
         values, errors = found.best, found.slopes * np.sqrt(np.einsum("iij->ij", found.spread) * variance)
@@ -144,22 +148,22 @@ def fit_traces(
     reason = np.full(t1.shape, "", dtype=object)
     wrong = np.flatnonzero(found.code != GOOD)
     for i in wrong.tolist():
-        reason[i] = found.explained(i)
+        reason[i] = found.explained(i) if np.ptp(signals[:, i]) else FLAT
     if wrong.size:
         for array in (t1, t1_stderr, factor, found.fits.amplitude, *parameters.values(), *stderr.values()):
             array[wrong] = np.nan
     return TraceFits(
-        model,
-        t1,
-        t1_stderr,
-        found.fits.amplitude,
-        factor,
-        parameters,
-        stderr,
-        found.fits.ssr,
-        dof,
-        found.code == GOOD,
-        reason,
+        model=model,
+        t1=t1,
+        t1_stderr=t1_stderr,
+        amplitude=found.fits.amplitude,
+        depth=factor,
+        parameters=parameters,
+        stderr=stderr,
+        ssr=found.fits.ssr,
+        dof=dof,
+        converged=found.code == GOOD,
+        reason=reason,
     )
 
 
