@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -169,25 +170,37 @@ def fit_traces(
 
 def find(model: RecoveryModel, delay: Array, signal: Array, *, exact: bool = False) -> Found:
     """The best fits of a model that has a shape to `signal` (increment, trace); delays as `unusable` lets them pass."""
-    shape = SHAPES[type(model)](delay)
-    positive = delay[delay > 0]
-    low, high = float(positive.min()) / REACH, float(positive.max()) * REACH
+    shape, low, high, first = _searched(model, delay.tobytes())
     fits = optima(shape, signal, fixed=model.fixed, low=low, high=high, exact=exact)
     best, slopes = shape.best(fits.at)
-    bounds = shape.limits(low, high)
     shortest = shape.shortest(fits.at)
     spread, regular = covariance(fits.information)
     code = verdicts(
         model,
         best,
-        bounds,
+        shape.limits(low, high),
         amplitude=fits.amplitude,
         loss=np.where(fits.rises, fits.loss, 0.0),
         converged=fits.converged & regular,
         shortest=shortest if len(best) == 3 or model.fixed is None else np.full_like(shortest, np.inf),
-        first=float(positive.min()),
+        first=first,
     )
     return Found(model, shape, fits, best, slopes, spread, shortest, code)
+
+
+@lru_cache(maxsize=16)
+def _searched(model: RecoveryModel, delays: bytes) -> tuple[Shape, float, float, float]:
+    """The shape, between which T1 [s] it is searched, and the first delay [s]; the same from call to call."""
+    delay = np.frombuffer(delays)
+    first, last = float(delay[delay > 0].min()), float(delay.max())
+    return SHAPES[type(model)](delay), first / REACH, last * REACH, first
+
+
+@lru_cache(maxsize=16)
+def _unusable(model: RecoveryModel, delays: bytes) -> str:
+    """Why no trace with these delays can be fitted, or ""."""
+    delay = np.frombuffer(delays)
+    return unusable(delay, model) if np.all(np.isfinite(delay)) else "needed finite delays, found others"
 
 
 def _checked(
@@ -206,7 +219,7 @@ def _checked(
             f"fit_traces: needed delays (increment,) and signals (increment, trace), found {delays.shape} and "
             f"{signals.shape}; transpose the signals, or add an axis to a single trace"
         )
-    reason = "needed finite delays, found others" if not np.all(np.isfinite(delays)) else unusable(delays, chosen)
+    reason = _unusable(chosen, delays.tobytes())
     if reason or not np.all(np.isfinite(signals)):
         raise InputError(
             f"fit_traces: {reason or 'needed finite signals, found others'}; leave such rows or traces out"
