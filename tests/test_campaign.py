@@ -103,8 +103,12 @@ def test_no_more_run_at_once_than_there_are_jobs(jobs, pretended, tmp_path):
 
 
 def test_interrupt_stops_what_runs_and_keeps_what_is_finished(pretended, tmp_path, capsys, monkeypatch):
+    said = []
+
     def interrupted(text):
-        raise KeyboardInterrupt
+        said.append(text)
+        if len(said) == 1:
+            raise KeyboardInterrupt
 
     monkeypatch.setattr("nmrdyn.cli.run._remark", interrupted)
     studies = [f"{name}.toml" for name in ("one", "long", "waiting")]
@@ -113,6 +117,7 @@ def test_interrupt_stops_what_runs_and_keeps_what_is_finished(pretended, tmp_pat
     assert len(pretended[0]) == 2
     assert pretended[0][1].returncode == -signal.SIGTERM
     assert "long" in capsys.readouterr().out
+    assert "the same command goes on" in said[-1]
 
 
 @pytest.mark.parametrize(
@@ -230,6 +235,7 @@ def test_interrupted_campaign_goes_on(studies, tmp_path):
         printed, said = child.communicate()
     assert child.returncode == 130
     assert "Traceback" not in said
+    assert said.endswith("nmrdyn: interrupted; what was drawn is kept, and the same command goes on from it\n")
     assert [row["status"] for row in table(out / "campaign.csv")] == ["done", "interrupted", "interrupted"]
     assert "interrupted" in printed
     same_results(out, studies, names=["one"])

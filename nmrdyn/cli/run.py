@@ -71,7 +71,10 @@ def _run_many(options: argparse.Namespace) -> int:
     )
     print(f"results in {options.out}, the table in {options.out / 'campaign.csv'}")
     status = {one.status for one in outcomes}
-    return 130 if "interrupted" in status else 2 if "failed" in status else 0
+    if "interrupted" in status:
+        _remark("interrupted; what was drawn is kept, and the same command goes on from it")
+        return 130
+    return 2 if "failed" in status else 0
 
 
 def _remark(text: str) -> None:
