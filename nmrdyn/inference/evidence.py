@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import xarray as xr
+from threadpoolctl import threadpool_limits
 
 from nmrdyn.inference.measurements import Measurements, measurements
 from nmrdyn.inference.model import JointModel, priors_of
@@ -28,6 +29,7 @@ _REPEATS = 2  # independent searches
 _DRAWS, _EFFECTIVE = 2000, 1000.0  # of a batch, and what all are worth: half of what a posterior needs
 
 
+@threadpool_limits.wrap(limits=1)  # with more, the last digits of sums depend on their number
 def compare_laws(
     process: Process,
     laws: Sequence[Law] = USUAL_LAWS,

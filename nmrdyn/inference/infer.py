@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import xarray as xr
+from threadpoolctl import threadpool_limits
 
 from nmrdyn.inference import checks
 from nmrdyn.inference.blocks import sample_blocks
@@ -24,6 +25,7 @@ from nmrdyn.priors import Prior
 from nmrdyn.schema import Array, InputError
 
 
+@threadpool_limits.wrap(limits=1)  # with more, the last digits of sums depend on their number
 def infer(
     processes: Sequence[Process],
     *,

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import xarray as xr
 from filelock import FileLock, Timeout
+from threadpoolctl import threadpool_limits
 
 from nmrdyn.compare import compare
 from nmrdyn.report.page import render
@@ -91,6 +92,7 @@ def held(folder: Path) -> Iterator[None]:
                 path.rmdir()
 
 
+@threadpool_limits.wrap(limits=1)  # with more, the last digits of sums depend on their number
 def write_results(
     posterior: xr.DataTree, folder: Path, *, margin: float, stored: Path | None = None
 ) -> dict[str, object]:

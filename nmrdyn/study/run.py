@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 import xarray as xr
+from threadpoolctl import threadpool_limits
 
 from nmrdyn.inference.checkpoint import CheckpointError
 from nmrdyn.inference.infer import infer
@@ -20,6 +21,7 @@ from nmrdyn.study.toml import said_at
 _DRAWN = ".nmrdyn-draws-"  # and a key: what an unfinished run has drawn
 
 
+@threadpool_limits.wrap(limits=1)  # with more, the last digits of sums depend on their number
 def run(
     study: str | Path,
     out: str | Path | None = None,
