@@ -1,5 +1,8 @@
 import csv
 import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy: the suite has a process for each core
+
 from pathlib import Path
 
 import pytest

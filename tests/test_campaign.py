@@ -208,6 +208,13 @@ def same_results(folder, studies, names=NAMES, files=("draws.csv", "report.html"
 
 
 @pytest.mark.slow
+def test_results_do_not_depend_on_the_number_of_threads(studies, tmp_path):
+    line = command(str(studies / "one.toml"), "--out", str(tmp_path / "one"))
+    subprocess.run(line, check=True, env=os.environ | {"OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "2"})
+    same_results(tmp_path, studies, names=["one"])
+
+
+@pytest.mark.slow
 def test_jobs_give_the_draws_of_one_by_one(studies, tmp_path):
     said = [str(studies / f"{name}.toml") for name in (*NAMES, "broken")]
     done = subprocess.run(
