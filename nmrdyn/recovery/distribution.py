@@ -10,8 +10,10 @@ import numpy.typing as npt
 import xarray as xr
 
 from nmrdyn.findings import Finding, attach, attached
+from nmrdyn.recovery.batch.rules import NOTHING
+from nmrdyn.recovery.fit import require_recoveries
 from nmrdyn.recovery.inversion import peaks, read_trace, width
-from nmrdyn.schema import RECOVERY_KINDS, Array, InputError, require, require_within, stamp
+from nmrdyn.schema import Array, InputError, require, require_within, stamp
 
 _LEAST_ROWS = 6
 _BEYOND = 3.0  # the grid reaches this factor past the delays on both sides
@@ -103,9 +105,7 @@ def t1_distribution(
     require_within("t1_distribution: draws", draws, least=50, single=True)
     if depth is not None:
         require_within("t1_distribution: depth", depth, above=0, most=10, single=True)
-    for name, kind, reason in zip(*(recovery[key].values for key in ("experiment", "kind", "reason")), strict=True):
-        if kind not in RECOVERY_KINDS and not reason:
-            raise InputError(f"{name}: needed a saturation or inversion recovery, found {kind}; leave it out")
+    require_recoveries(recovery)
     delay = np.where(np.isfinite(recovery["signal"].values), recovery["delay"].values, np.nan)
     grid = _grid(delay) if t1 is None else _given(t1)
     generators = np.random.default_rng(seed).spawn(recovery.sizes["experiment"])
@@ -146,7 +146,7 @@ def _distribution(
     inversion = trace.inversion(grid, trace.signal)
     drawn, noise = inversion.draw(draws, rng) if inversion.target.any() else (np.empty(0), 0.0)
     if not drawn.size:
-        return {"reason": "the signal changes with the delay by no more than its noise: nothing is seen to recover"}
+        return {"reason": NOTHING}
     share = drawn / drawn.sum(axis=1, keepdims=True)
     log_t1 = np.log(grid)
     mean = share.mean(axis=0)

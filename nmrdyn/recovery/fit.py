@@ -72,9 +72,7 @@ def fit_recovery(
     """
     require(recovery, "recovery")
     candidates = _candidates(model)
-    for name, kind, reason in zip(*(recovery[key].values for key in ("experiment", "kind", "reason")), strict=True):
-        if kind not in RECOVERY_KINDS and not reason:
-            raise InputError(f"{name}: needed a saturation or inversion recovery, found {kind}; leave it out")
+    require_recoveries(recovery)
     nucleus = recovery.attrs.get("nucleus", "")
     known = known_spin(nucleus)
     for candidate in candidates:
@@ -85,6 +83,19 @@ def fit_recovery(
     fits = [fit_model(recovery, candidate) for candidate in candidates]
     relaxation = _assemble(recovery, fits, model if isinstance(model, str) else repr(model))
     return attach(relaxation, [*attached(recovery), *checks.of_relaxation(relaxation, recovery)])
+
+
+def require_recoveries(recovery: xr.Dataset) -> None:
+    """Refuse experiments that were read and are no recoveries.
+
+    Raises
+    ------
+    InputError
+        Naming the first.
+    """
+    for name, kind, reason in zip(*(recovery[key].values for key in ("experiment", "kind", "reason")), strict=True):
+        if kind not in RECOVERY_KINDS and not reason:
+            raise InputError(f"{name}: needed a saturation or inversion recovery, found {kind}; leave it out")
 
 
 def complete(relaxation: xr.Dataset) -> xr.Dataset:

@@ -9,12 +9,12 @@ import numpy.typing as npt
 import xarray as xr
 from scipy.optimize.elementwise import find_minimum, find_root
 from scipy.special import xlogy
-from scipy.stats import f as f_distribution
 from scipy.stats import t as student_t
 
+from nmrdyn.recovery.batch.rules import error_scale
 from nmrdyn.recovery.marginal import split
 from nmrdyn.recovery.stretched import StretchedExponential
-from nmrdyn.recovery.trace import MISFIT_LEVEL
+from nmrdyn.recovery.trace import Rows
 from nmrdyn.schema import Array, InputError, require, require_within
 
 # T1 is looked for from this factor below the shortest delay to this factor above the longest; further off, the
@@ -151,16 +151,15 @@ class _Traces:
 
 
 def _traces(recovery: xr.Dataset) -> _Traces:
-    signal, delay, noise = (recovery[name].values for name in ("signal", "delay", "signal_stderr"))
-    used = np.isfinite(signal) & np.isfinite(delay)
-    measured = np.all(~used | (np.isfinite(noise) & (noise > 0)), axis=1)
-    kept = np.where(used, signal, 0.0)
+    rows = Rows.of(recovery)
+    used, measured = rows.used, rows.measured
+    kept = np.where(used, rows.signal, 0.0)
     size = np.linalg.norm(kept, axis=1, keepdims=True)
-    unit = np.where(measured[:, None] & used, noise, np.where(size > 0, size, 1.0))
+    unit = np.where(measured[:, None] & used, rows.noise, np.where(size > 0, size, 1.0))
     weight = used / unit
     flat = np.all(~used | (kept == kept.max(axis=1, keepdims=True, initial=-np.inf, where=used)), axis=1)
-    noise_dof = np.where(flat, np.nan, np.where(measured, recovery["noise_dof"].values, 0.0))
-    return _Traces(np.where(used, delay, 0.0), kept * weight, weight, noise_dof)
+    noise_dof = np.where(flat, np.nan, np.where(measured, rows.noise_dof, 0.0))
+    return _Traces(np.where(used, rows.delay, 0.0), kept * weight, weight, noise_dof)
 
 
 @dataclass(frozen=True)
@@ -183,7 +182,7 @@ class _Profile:
         grid = low[:, None] + (high - low)[:, None] * np.linspace(0, 1, _NODES)
         chi2 = self.chi2(grid, every[:, None])
         best, least = self._lowest(grid, chi2)
-        variance, dof = self._noise(least)
+        variance, dof, _ = error_scale(least, self.dof, self.noise_dof)
         allowed = least + _quantile(level, dof) ** 2 * variance
         inside = chi2 <= allowed[:, None]
         inside[every, np.argmin(np.abs(grid - best[:, None]), axis=1)] = True
@@ -212,12 +211,6 @@ class _Profile:
         better = found.f_x < least[valley]
         best[valley[better]], least[valley[better]] = found.x[better], found.f_x[better]
         return best, least
-
-    def _noise(self, chi2: Array) -> tuple[Array, Array]:
-        """Variance of the residuals, and its degrees of freedom, by the rule of the fit."""
-        pooled = (self.noise_dof > 0) & (f_distribution.sf(chi2 / self.dof, self.dof, self.noise_dof) >= MISFIT_LEVEL)
-        known = np.where(pooled, self.noise_dof, 0.0)
-        return (known + chi2) / (known + self.dof), known + self.dof
 
     def _end(self, grid: Array, inside: npt.NDArray[np.bool_], best: Array, *, allowed: Array, beyond: float) -> Array:
         """The first ln T1 (trace,) along the grid that is allowed, or `beyond` if the first node is."""

@@ -9,9 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 from scipy.optimize import nnls
-from scipy.stats import f as f_distribution
 
-from nmrdyn.recovery.trace import MISFIT_LEVEL
+from nmrdyn.recovery.batch.rules import error_scale
 from nmrdyn.schema import Array
 
 _STRENGTHS = np.geomspace(1e-14, 1e2, 161)  # of the penalty, over the largest eigenvalue of what is inverted
@@ -35,10 +34,9 @@ class Inversion:
     def draw(self, number: int, rng: np.random.Generator) -> tuple[Array, float]:
         """Non-negative solutions (draw, t1), none if no recovery is seen, and the noise."""
         drawn, noise = self._drawn(number, rng, noise_dof=self.noise_dof)
-        rows = self.target.size
         # Residuals above the measured noise stand alone, as in the fit.
-        reduced = self.misfit(drawn) / rows
-        if self.noise_dof and f_distribution.sf(reduced, rows, self.noise_dof) < MISFIT_LEVEL:
+        _, _, scaled = error_scale(self.misfit(drawn), self.target.size, self.noise_dof)
+        if scaled:
             drawn, noise = self._drawn(number, rng, noise_dof=0.0)
         more_likely = (self.target @ self.target - self.misfit(drawn)) / 2 / max(noise, _TINY) ** 2
         return drawn[drawn.sum(axis=1) > 0] if more_likely > _SEEN else drawn[:0], noise

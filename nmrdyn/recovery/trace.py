@@ -11,8 +11,17 @@ import xarray as xr
 from scipy.stats import f as f_distribution
 
 from nmrdyn.recovery.batch.newton import propagated
-from nmrdyn.recovery.batch.rules import FLAT, GOOD, REACH, error_scale, explanation, parameter_count, unusable, verdicts
-from nmrdyn.recovery.batch.rules import MISFIT_LEVEL as MISFIT_LEVEL
+from nmrdyn.recovery.batch.rules import (
+    FLAT,
+    GOOD,
+    NOTHING,
+    REACH,
+    error_scale,
+    explanation,
+    parameter_count,
+    unusable,
+    verdicts,
+)
 from nmrdyn.recovery.batch.shapes import SHAPES
 from nmrdyn.recovery.batch.traces import find
 from nmrdyn.recovery.model import RecoveryModel
@@ -23,7 +32,6 @@ _CHANCE = 0.01  # how often noise alone passes for a recovery
 # Two searched regions whose chi-square differs by less than this times its residual variance fit alike (95 %).
 _ALIKE = 3.84
 _MOST_COMPONENTS = 3
-_NOTHING = "the signal changes with the delay by no more than its noise: nothing is seen to recover"
 _NUMBERS = (
     "t1", "variance", "dof", "mean_time", "beta", "beta_stderr", "ratio", "ratio_stderr", "amplitude", "depth",
     "reduced_chi2",
@@ -54,8 +62,8 @@ class Fits:
 
 
 @dataclass(frozen=True)
-class _Rows:
-    """The recoveries as arrays (experiment, increment) and (experiment,)."""
+class Rows:
+    """The recoveries as arrays (experiment, increment) and (experiment,): which rows are used, whose noise is known."""
 
     delay: Array
     signal: Array
@@ -65,7 +73,7 @@ class _Rows:
     measured: np.ndarray
 
     @classmethod
-    def of(cls, recovery: xr.Dataset) -> _Rows:
+    def of(cls, recovery: xr.Dataset) -> Rows:
         delay, signal, noise = (recovery[name].values for name in ("delay", "signal", "signal_stderr"))
         used = np.isfinite(signal) & np.isfinite(delay)
         measured = np.all((np.isfinite(noise) & (noise > 0)) | ~used, axis=1)
@@ -78,7 +86,7 @@ def fit_model(recovery: xr.Dataset, model: RecoveryModel) -> Fits:
     Experiments with the same delays and an even noise are fitted together where the slopes of the model are known;
     others one by one.
     """
-    rows = _Rows.of(recovery)
+    rows = Rows.of(recovery)
     n = len(rows.signal)
     fits = Fits(
         model,
@@ -106,7 +114,7 @@ def fit_model(recovery: xr.Dataset, model: RecoveryModel) -> Fits:
     return fits
 
 
-def _alike(rows: _Rows, chosen: np.ndarray) -> list[np.ndarray]:
+def _alike(rows: Rows, chosen: np.ndarray) -> list[np.ndarray]:
     """The chosen experiments in groups with the same delays in use."""
     keys = np.where(rows.used[chosen], rows.delay[chosen], np.inf)
     if not len(chosen):
@@ -116,7 +124,7 @@ def _alike(rows: _Rows, chosen: np.ndarray) -> list[np.ndarray]:
     return np.split(chosen[order], np.flatnonzero(np.diff(group[order])) + 1)
 
 
-def _fit_together(fits: Fits, rows: _Rows, group: np.ndarray) -> None:
+def _fit_together(fits: Fits, rows: Rows, group: np.ndarray) -> None:
     """Fit experiments with the same delays and one noise level each."""
     model, used = fits.model, rows.used[group[0]]
     delay = rows.delay[group[0]][used]
@@ -169,7 +177,7 @@ def _fit_together(fits: Fits, rows: _Rows, group: np.ndarray) -> None:
     fits.components[:, group[~seen]] = np.nan
 
 
-def _fit_alone(fits: Fits, rows: _Rows, i: int, model: RecoveryModel) -> None:
+def _fit_alone(fits: Fits, rows: Rows, i: int, model: RecoveryModel) -> None:
     """Fit one experiment by finite differences, which every model has."""
     used, measured = rows.used[i], rows.measured[i]
     delay, signal = rows.delay[i][used], rows.signal[i][used]
@@ -273,7 +281,7 @@ def _spread_of(function: Callable[[Array], Array], best: Array, covariance: Arra
 
 
 def _judged(
-    fits: Fits, rows: _Rows, group: np.ndarray, *, chi2: Array, constant: Array, size: int
+    fits: Fits, rows: Rows, group: np.ndarray, *, chi2: Array, constant: Array, size: int
 ) -> tuple[Array, np.ndarray]:
     """Write down what the residuals say; their variance in units of the noise, and whether anything recovers.
 
@@ -297,5 +305,5 @@ def _judged(
         times = np.sqrt(chi2[i] / dof)
         fits.reason[group[i]] = f"residuals are {times:.1f} times the measured noise: error scaled by them"
     fits.reason[group[~(noise_dof > 0)]] = "noise was not measured: error from the residuals alone"
-    fits.reason[group[~seen]] = _NOTHING
+    fits.reason[group[~seen]] = NOTHING
     return variance, seen

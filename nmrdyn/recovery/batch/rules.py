@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 from scipy.stats import f as f_distribution
 
 from nmrdyn.recovery.model import RecoveryModel
@@ -16,6 +17,7 @@ REACH = 30.0
 _UNSEEN = 3.0
 _AT_BOUND = 1e-4
 FLAT = "the signal is the same at all delays: nothing recovers"
+NOTHING = "the signal changes with the delay by no more than its noise: nothing is seen to recover"
 
 GOOD, FALLS, NEGATIVE, UNSEEN, UNCONVERGED, AT_BOUND = range(6)  # from AT_BOUND on: + which parameter
 
@@ -83,12 +85,13 @@ def explanation(model: RecoveryModel, code: int, best: Array, shortest: float) -
     return f"{what}: the delays do not determine it"
 
 
-def error_scale(chi2: Array, dof: int, noise_dof: Array) -> tuple[Array, Array, np.ndarray]:
+def error_scale(chi2: npt.ArrayLike, dof: npt.ArrayLike, noise_dof: npt.ArrayLike) -> tuple[Array, Array, np.ndarray]:
     """Variance of the residuals in units of the measured noise, its dof, and whether it is misfit, each (trace,).
 
     Residuals no larger than the noise are pooled with it; larger ones, or those without a measured noise (0 degrees of
     freedom), stand by themselves.
     """
+    chi2, dof, noise_dof = (np.asarray(given, dtype=float) for given in (chi2, dof, noise_dof))
     reduced = chi2 / dof
     known = noise_dof > 0
     scaled = known & (f_distribution.sf(reduced, dof, np.where(known, noise_dof, 1.0)) < MISFIT_LEVEL)
