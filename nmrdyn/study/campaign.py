@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -17,6 +18,7 @@ from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from nmrdyn.report.write import held
 from nmrdyn.schema import InputError
@@ -24,7 +26,7 @@ from nmrdyn.study.run import run
 
 _TABLE = "campaign.csv"
 _POLL = 0.05  # s
-_PATIENCE = "10s"  # for a scheduler to answer
+_PATIENCE = 10.0  # s, for a scheduler to answer
 _ALONE = threading.Lock()  # neither matplotlib nor HDF5 likes two studies in one process
 
 
@@ -180,6 +182,9 @@ def _there(tasks: list[_Task], address: str) -> Generator[StudyOutcome, None, No
             "run_many: needed the package distributed for a scheduler, found none; pip install distributed"
         ) from error
     try:
+        place = urlsplit(address if "://" in address else f"tcp://{address}")
+        # A client that finds nobody says so in many lines, and once more when it is thrown away.
+        socket.create_connection((place.hostname or "", place.port or 0), timeout=_PATIENCE).close()
         client = Client(address, timeout=_PATIENCE, set_as_default=False)
     except (OSError, ValueError) as error:
         raise InputError(f"{address}: needed a dask scheduler, found none that answers; start one first") from error
