@@ -1,6 +1,6 @@
 from . import plot as plot
 from .compare import compare as compare
-from .conductivity import read_conductivity as read_conductivity
+from .conductivity.table import read_conductivity as read_conductivity
 from .efg.read import read_efg as read_efg
 from .efg.tensor import fluctuating_fraction as fluctuating_fraction
 from .efg.tensor import quadrupolar_parameters as quadrupolar_parameters

@@ -1,7 +1,8 @@
 """The glossary: every stage of the pipeline, its variables, dimensions and units. Read this first.
 
     TopSpin folder -> recovery -> relaxation -> motion -> posterior -> comparison -> report
-    conductivity table -> transport --------------------^
+    impedance -> resistance -> transport ---------------^   |
+    molecular dynamics -> diffusion, autocorrelation -------^
 
 A stage is an `xarray.Dataset` (a `DataTree` for a posterior) with `attrs["stage"]`. Each function that makes
 one ends with `stamp`, each function that takes one begins with `require`.
@@ -53,6 +54,9 @@ _EI = ("experiment", "increment")
 _EB = ("experiment", "branch")
 _EC = ("experiment", "component")
 _EK = ("experiment", "peak")
+_EP = ("experiment", "point")
+_LC = ("line", "convention")
+_QT = ("quantile", "temperature")
 _PS = ("process", "sample")
 _DS = ("pair", "sample")
 
@@ -173,13 +177,110 @@ STAGES: dict[str, Stage] = {
         },
         coords=_SPECTROMETER | _ROWS,
     ),
+    "impedance": Stage(
+        "Impedance spectra, one row a spectrum, NaN-padded.",
+        {
+            "impedance_real": Variable(_EP, "ohm", "real part of the impedance"),
+            "impedance_imaginary": Variable(_EP, "ohm", "imaginary part of the impedance"),
+        },
+        coords=_CONDITIONS
+        | {
+            "frequency": Variable(_EP, "Hz", "frequency"),
+            "direction": Variable(_E, "", "heating or cooling"),
+        },
+    ),
+    "resistance": Stage(
+        "Resistances of the parts of a sample; where a spectrum tells none, a NaN row with a reason and what limits it.",
+        {
+            "resistance": Variable(_E, "ohm", "total resistance"),
+            "resistance_stderr": Variable(_E, "ohm", "standard error of the total resistance"),
+        },
+        optional={
+            "resistance_low": Variable(_E, "ohm", "least total resistance, 0 where nothing limits it"),
+            "resistance_high": Variable(_E, "ohm", "largest total resistance, infinite where nothing limits it"),
+            "bulk_resistance": Variable(_E, "ohm", "resistance of the bulk"),
+            "bulk_resistance_stderr": Variable(_E, "ohm", "standard error of the resistance of the bulk"),
+            "bulk_capacitance": Variable(_E, "F", "capacitance of the arc of the bulk"),
+            "grain_boundary_resistance": Variable(_E, "ohm", "resistance of the grain boundaries"),
+            "grain_boundary_resistance_stderr": Variable(_E, "ohm", "standard error of that of the grain boundaries"),
+            "grain_boundary_capacitance": Variable(_E, "F", "capacitance of the arc of the grain boundaries"),
+            "circuit": Variable(_E, "", "equivalent circuit"),
+            "misfit": Variable(_E, "", "rms of the residuals of the circuit over |Z|"),
+            "kramers_kronig": Variable(_E, "", "rms of the residuals of a Kramers-Kronig test over |Z|"),
+            "converged": Variable(_E, "", "fit converged"),
+            "reason": Variable(_E, "", "why a value is missing"),
+            "fit_real": Variable(_EP, "ohm", "real part of the fit"),
+            "fit_imaginary": Variable(_EP, "ohm", "imaginary part of the fit"),
+        },
+        coords=_CONDITIONS
+        | {
+            "sample": Variable(_E, "", "sample"),
+            "direction": Variable(_E, "", "heating or cooling"),
+        },
+    ),
     "transport": Stage(
         "Conductivity against temperature.",
         {
             "conductivity": Variable(_E, "S/m", "conductivity"),
             "conductivity_stderr": Variable(_E, "S/m", "standard error of the conductivity"),
         },
+        optional={
+            "conductivity_low": Variable(_E, "S/m", "least conductivity, 0 where nothing limits it"),
+            "conductivity_high": Variable(_E, "S/m", "largest conductivity, infinite where nothing limits it"),
+            "reason": Variable(_E, "", "why a value is missing"),
+        },
+        coords=_CONDITIONS
+        | {
+            "sample": Variable(_E, "", "sample"),
+            "direction": Variable(_E, "", "heating or cooling"),
+            "part": Variable((), "", "total, bulk or grain_boundary"),
+        },
+    ),
+    "lines": Stage(
+        "Straight lines through ln(sigma T) and ln(sigma) against 1/T, one a sample, direction and phase.",
+        {
+            "activation_energy": Variable(_LC, "eV", "activation energy"),
+            "activation_energy_stderr": Variable(_LC, "eV", "standard error of the activation energy"),
+            "log10_prefactor": Variable(_LC, "", "log10 of the prefactor, S K/m for sigma_T and S/m for sigma"),
+            "rms": Variable(_LC, "", "rms of the residuals in ln"),
+            "straight": Variable(("line",), "", "a straight line describes the data"),
+            "reason": Variable(("line",), "", "why there is no barrier, or why it is in doubt"),
+        },
+        coords={
+            "convention": Variable(("convention",), "", "sigma_T or sigma"),
+            "sample": Variable(("line",), "", "sample"),
+            "direction": Variable(("line",), "", "heating or cooling"),
+            "phase": Variable(("line",), "", "below or above a transition"),
+            "points": Variable(("line",), "", "number of conductivities"),
+            "temperature_low": Variable(("line",), "K", "lowest temperature"),
+            "temperature_high": Variable(("line",), "K", "highest temperature"),
+        },
+    ),
+    "haven": Stage(
+        "The conductivity that jumps seen by NMR would make beside the measured one.",
+        {
+            "predicted": Variable(_QT, "S/m", "conductivity predicted from NMR without correlations"),
+            "measured": Variable(_QT, "S/m", "conductivity as its law describes it"),
+            "haven_ratio": Variable(_QT, "", "Haven ratio"),
+        },
+        coords={
+            "temperature": Variable(("temperature",), "K", "temperature"),
+            "inside": Variable(("temperature",), "", "both were measured around this temperature"),
+        },
+    ),
+    "diffusion": Stage(
+        "Diffusion coefficients against temperature, as molecular dynamics gives them.",
+        {
+            "diffusion": Variable(_E, "m^2/s", "diffusion coefficient"),
+            "diffusion_stderr": Variable(_E, "m^2/s", "standard error of the diffusion coefficient"),
+        },
         coords=_CONDITIONS,
+    ),
+    "autocorrelation": Stage(
+        "Rotational autocorrelation functions, one row a temperature, NaN-padded.",
+        {"correlation": Variable(_EP, "", "rotational autocorrelation function")},
+        optional={"correlation_stderr": Variable(_EP, "", "standard error of the autocorrelation function")},
+        coords=_CONDITIONS | {"time": Variable(_EP, "s", "time")},
     ),
     "posterior": Stage("One joint set of draws over all processes (a DataTree in ArviZ's layout).", {}),
     "comparison": Stage(
@@ -212,7 +313,13 @@ def require(data: Any, stage: str) -> None:
         "relaxation": "fit_recovery",
         "distribution": "t1_distribution",
         "motion": "correlation_time",
+        "impedance": "read_impedance",
+        "resistance": "fit_impedance",
         "transport": "read_conductivity",
+        "lines": "straight_lines",
+        "haven": "haven_ratio",
+        "diffusion": "read_diffusion",
+        "autocorrelation": "read_autocorrelation",
         "posterior": "infer",
         "comparison": "compare",
     }

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from nmrdyn.conductivity import read_conductivity
+from nmrdyn.conductivity.table import read_conductivity
 from nmrdyn.findings import attach, attached, within
 from nmrdyn.inference.measurements import LIKELIHOODS
 from nmrdyn.inference.process import Conductivity, CorrelationTime, Probe, Process

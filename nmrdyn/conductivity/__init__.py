@@ -1,0 +1,1 @@
+"""Step 1': conductivity table, resistances or impedance spectra -> transport, and the lines through them."""
