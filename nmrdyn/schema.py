@@ -5,7 +5,8 @@
     molecular dynamics -> diffusion, autocorrelation -------^
 
 A stage is an `xarray.Dataset` (a `DataTree` for a posterior) with `attrs["stage"]`. Each function that makes
-one ends with `stamp`, each function that takes one begins with `require`.
+one ends with `stamp`, each function that takes one begins with `require`. Longer than other files: a glossary is read in
+one place.
 """
 
 from __future__ import annotations
@@ -190,7 +191,7 @@ STAGES: dict[str, Stage] = {
         },
     ),
     "resistance": Stage(
-        "Resistances of the parts of a sample; where a spectrum tells none, a NaN row with a reason and what limits it.",
+        "Resistances of the parts of a sample; where a spectrum tells none, a NaN row with a reason and its limits.",
         {
             "resistance": Variable(_E, "ohm", "total resistance"),
             "resistance_stderr": Variable(_E, "ohm", "standard error of the total resistance"),
