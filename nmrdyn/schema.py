@@ -5,8 +5,8 @@
     molecular dynamics -> diffusion, autocorrelation -------^
 
 A stage is an `xarray.Dataset` (a `DataTree` for a posterior) with `attrs["stage"]`. Each function that makes
-one ends with `stamp`, each function that takes one begins with `require`. Longer than other files: a glossary is read in
-one place.
+one ends with `stamp`, each function that takes one begins with `require`. A glossary is best read in one place, so that
+this file is longer than others.
 """
 
 from __future__ import annotations
