@@ -7,8 +7,9 @@ from .efg.tensor import quadrupolar_parameters as quadrupolar_parameters
 from .inference.evidence import compare_laws as compare_laws
 from .inference.forecast import predict as predict
 from .inference.infer import infer as infer
-from .inference.process import Conductivity as Conductivity
-from .inference.process import CorrelationTime as CorrelationTime
+from .inference.observed import Conductivity as Conductivity
+from .inference.observed import CorrelationTime as CorrelationTime
+from .inference.observed import Diffusion as Diffusion
 from .inference.process import Probe as Probe
 from .inference.process import Process as Process
 from .isotopes import Isotope as Isotope

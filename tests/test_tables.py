@@ -18,7 +18,7 @@ from scipy import stats
 
 import nmrdyn as nd
 from nmrdyn.inference.measurements import measurements
-from nmrdyn.inference.process import CorrelationTime
+from nmrdyn.inference.observed import CorrelationTime
 from nmrdyn.schema import stamp
 from nmrdyn.study.read import read_study
 from nmrdyn.tables import read_table

@@ -14,8 +14,9 @@ from nmrdyn.inference.blocks import Sampled
 from nmrdyn.inference.diagnostics import LEAST_ESS, LEAST_LENGTH, MOST_R_HAT
 from nmrdyn.inference.measurements import QUANTITY, Measurements
 from nmrdyn.inference.model import JointModel
+from nmrdyn.inference.observed import Conductivity
 from nmrdyn.inference.predictive import Misfit
-from nmrdyn.inference.process import Conductivity, Probe
+from nmrdyn.inference.process import Probe
 from nmrdyn.laws.arrhenius import Arrhenius
 from nmrdyn.laws.phase_transition import PhaseTransition
 from nmrdyn.priors import HalfNormal, LogUniform, Normal, Uniform
@@ -239,8 +240,12 @@ def _of_process(one: Measurements, stages: Mapping[str, xr.Dataset], probes: Map
         left_out.setdefault(why, []).append(experiment)
     for why, experiments in left_out.items():
         yield Finding("left-out", f"{name}/{', '.join(experiments)}", f"left out: {why}")
-    if isinstance(process.mechanism, Conductivity):
-        if process.mechanism.convention == "sigma":
+    if "motion" not in stages:
+        yield from (
+            Finding(found.code, f"{name}/{found.where}" if found.where else name, found.text)
+            for found in attached(process.data)
+        )
+        if isinstance(process.mechanism, Conductivity) and process.mechanism.convention == "sigma":
             kt = 1e3 * BOLTZMANN_EV * float(process.data["temperature"].mean())
             yield Finding(
                 "sigma-convention",

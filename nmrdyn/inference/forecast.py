@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from nmrdyn.inference.process import Conductivity, Process, adjustable, law_parameter
+from nmrdyn.inference.observed import CorrelationTime, Observed
+from nmrdyn.inference.process import Process, adjustable, law_parameter
 from nmrdyn.motion.mechanism import Mechanism
-from nmrdyn.schema import Array, InputError, require, require_within
+from nmrdyn.schema import STAGES, Array, InputError, require, require_within
 
 QUANTILES = (0.025, 0.16, 0.5, 0.84, 0.975)
 _DRAWS = 4000
@@ -41,7 +42,8 @@ def predict(
     prediction : quantiles 0.025, 0.16, 0.5, 0.84 and 0.975 of `tau_c (quantile, temperature)` [s]; for a mechanism of
         relaxation also of `t1 (quantile, field, temperature)` [s], and `slow_probability (field, temperature)`, that of
         tau_c on the branch where T1 grows with it; for a conductivity `conductivity (quantile, temperature)` [S/m]
-        alone. NaN where some draws have no motion, as VTF has none below its Vogel temperature
+        alone, for diffusion `diffusion (quantile, temperature)` [m^2/s]. NaN where some draws have no motion, as VTF
+        has none below its Vogel temperature
 
     Raises
     ------
@@ -79,10 +81,10 @@ def predict(
         law[parameter] = values[said] if said == parameter else -values[said]  # a prefactor in place of tau0
     log_tau = process.law.log_correlation_time(kelvin, **law)  # (draw, 1, temperature)
     coords: dict[str, Any] = {"quantile": list(QUANTILES), "temperature": ("temperature", kelvin, {"units": "K"})}
-    if isinstance(mechanism, Conductivity):
-        log_sigma = -log_tau - (np.log(kelvin) if mechanism.convention == "sigma_T" else 0.0)
-        sigma = (("quantile", "temperature"), _quantiles(log_sigma)[:, 0], {"units": "S/m"})
-        return xr.Dataset({"conductivity": sigma}, coords=coords)
+    if isinstance(mechanism, Observed) and not isinstance(mechanism, CorrelationTime):
+        value = _quantiles(mechanism.log_value(log_tau, kelvin))[:, 0]
+        unit = STAGES[mechanism.stage].variables[mechanism.quantity].unit
+        return xr.Dataset({mechanism.quantity: (("quantile", "temperature"), value, {"units": unit})}, coords=coords)
     found: dict[str, Any] = {"tau_c": (("quantile", "temperature"), _quantiles(log_tau)[:, 0], {"units": "s"})}
     if isinstance(mechanism, Mechanism):
         said_fields = process.data["larmor_frequency"].values if larmor_frequency is None else larmor_frequency

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from nmrdyn.inference.observed import Conductivity, CorrelationTime, Diffusion
 from nmrdyn.inference.process import Process
 from nmrdyn.recovery.marginal import MarginalTable, supported, tabulate
 from nmrdyn.schema import Array, InputError
@@ -21,13 +22,13 @@ LIKELIHOODS = {
     "fast": "ln T1 with a Student-t error, temperature errors to first order",
 }
 # What the likelihood reads of each stage.
-QUANTITY = {"transport": "conductivity", "relaxation": "t1", "motion": "tau_c"}
+QUANTITY = {"relaxation": "t1"} | {one.stage: one.quantity for one in (Conductivity, Diffusion, CorrelationTime)}
 _LARGE_DOF = 1e6
 
 
 @dataclass(frozen=True)
 class Measurements:
-    """The usable rows of a process: `value` = ln(T1/s), ln(tau_c/s) or ln(sigma/(S/m)).
+    """The usable rows of a process: `value` = ln of T1, tau_c, sigma or D in SI.
 
     `stderr` is NaN where no error is known. `probe` names the thermometer of each row, "" for none. Where there is a
     `table`, it is the likelihood, and `value`, `stderr` and `dof` only tell where it is large.

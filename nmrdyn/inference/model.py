@@ -16,6 +16,7 @@ import numpy as np
 
 from nmrdyn.inference.measurements import Measurements
 from nmrdyn.inference.motions import Motion
+from nmrdyn.inference.observed import Observed
 from nmrdyn.inference.process import Probe, Process, adjustable, law_parameter
 from nmrdyn.inference.runs import Runs
 from nmrdyn.motion.mechanism import Adjustable, Mechanism
@@ -26,11 +27,10 @@ from nmrdyn.schema import Array, InputError
 _HERMITE = {n: np.polynomial.hermite.hermgauss(n) for n in (1, 5)}
 _TOGETHER = 12_000  # values evaluated at once; memory for more is given back to the system and fetched anew
 
-# Fixed here, printed in every report; those of a law's parameters stand in its class.
+# Fixed here, printed in every report; those of a law's parameters and of prefactors stand in their classes.
 CLASS_PRIORS: dict[str, Prior] = {
-    "log10_prefactor": Uniform(-10.0, 25.0),  # S K/m for sigma T, S/m for sigma
-    "log10_noise": Uniform(-4.0, 0.0),  # of ln sigma, ln T1 or ln tau_c, where the table gives no errors
-    "scatter": HalfNormal(0.03),  # of ln T1, ln tau_c or ln sigma between experiments, beyond their errors
+    "log10_noise": Uniform(-4.0, 0.0),  # of ln sigma, ln D, ln T1 or ln tau_c, where the table gives no errors
+    "scatter": HalfNormal(0.03),  # of ln T1, ln tau_c, ln D or ln sigma between experiments, beyond their errors
 }
 _UNITS = {"offset": "K", "scale": "", "scatter": "", "log10_noise": ""}
 
@@ -103,7 +103,10 @@ class JointModel:
         process = one.process
         for name, parameter in process.law.parameters.items():
             said = law_parameter(process, name)
-            prior = CLASS_PRIORS["log10_prefactor"] if said != name else parameter.prior
+            prior = parameter.prior
+            if said != name:
+                assert isinstance(process.mechanism, Observed)
+                prior = process.mechanism.prefactor or prior
             self._believe(f"{process.name}.{said}", prior, "" if said != name else parameter.unit)
             if name == "transition_temperature":
                 self._adjusted[f"{process.name}.{name}"] = _between(one)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nmrdyn.inference.measurements import Measurements
-from nmrdyn.inference.process import Conductivity, CorrelationTime
+from nmrdyn.inference.observed import Observed
 from nmrdyn.motion.mechanism import Mechanism
 from nmrdyn.schema import Array
 
@@ -25,18 +25,16 @@ class Motion:
     mechanism: Mechanism | None
 
     def log_correlation_time(self, kelvin: Array) -> Array:
-        """ln(tau_c/s), or -ln(sigma T) or -ln(sigma) of a conductivity."""
+        """ln(tau_c/s), or -ln of what grows with temperature: sigma T, sigma, D."""
         return self.one.process.law.log_correlation_time(kelvin, **self.law_values)
 
     def predict(self, kelvin: Array) -> Array:
-        """ln(T1/s), ln(tau_c/s) or ln(sigma/(S/m))."""
+        """ln of what the likelihood reads: T1, tau_c, sigma or D in SI."""
         log_tau, said = self.log_correlation_time(kelvin), self.one.process.mechanism
         if self.mechanism is not None:
             return -np.log(self.mechanism.at(kelvin).rate(np.exp(log_tau), self.one.larmor_frequency[:, None]))
-        if isinstance(said, Conductivity):
-            return -log_tau - np.log(kelvin) if said.convention == "sigma_T" else -log_tau
-        assert isinstance(said, CorrelationTime)
-        return log_tau
+        assert isinstance(said, Observed)
+        return said.log_value(log_tau, kelvin)
 
     def ratio(self, kelvin: Array) -> Array:
         """W1/W2, which decides the shape of a recovery of populations."""

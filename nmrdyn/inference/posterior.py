@@ -19,13 +19,14 @@ from nmrdyn.inference.checks import LAW_LEVEL, LAW_ODDS, law_fits
 from nmrdyn.inference.diagnostics import LEAST_ESS, LEAST_LENGTH, MOST_R_HAT, Diagnostics
 from nmrdyn.inference.measurements import LIKELIHOODS, Measurements
 from nmrdyn.inference.model import JointModel
+from nmrdyn.inference.observed import Conductivity
 from nmrdyn.inference.predictive import Branches, Prediction
-from nmrdyn.inference.process import Conductivity, adjustable, law_parameters
+from nmrdyn.inference.process import adjustable, law_parameters
 from nmrdyn.inference.sampler import DISCARDED
 from nmrdyn.motion.mechanism import Mechanism
 from nmrdyn.schema import Array
 
-_LABEL = {"transport": "ln_sigma", "relaxation": "ln_t1", "motion": "ln_tau_c"}
+_LABEL = {"transport": "ln_sigma", "diffusion": "ln_d", "relaxation": "ln_t1", "motion": "ln_tau_c"}
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ _PREDICTIVE_DRAWS = 500
 _NULL_DRAWS = 4000
 _CURVE_POINTS = 60
 _QUANTILES = (0.025, 0.16, 0.5, 0.84, 0.975)
-_CURVE_UNITS = {"t1": "s", "tau_c": "s", "conductivity": "S/m"}
+_CURVE_UNITS = {"t1": "s", "tau_c": "s", "conductivity": "S/m", "diffusion": "m^2/s"}
 
 
 @dataclass(frozen=True)

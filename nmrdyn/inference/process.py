@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from nmrdyn.inference.observed import Conductivity, CorrelationTime, Observed
 from nmrdyn.laws.arrhenius import Arrhenius
 from nmrdyn.laws.eyring import Eyring
 from nmrdyn.laws.law import Law
@@ -17,31 +18,6 @@ from nmrdyn.motion.mechanism import Adjustable, Mechanism
 from nmrdyn.recovery.model import RecoveryModel
 from nmrdyn.recovery.populations import PopulationRecovery
 from nmrdyn.schema import InputError, require
-
-
-@dataclass(frozen=True)
-class Conductivity:
-    """The mechanism of a conductivity: which quantity follows the law, "sigma_T" (Nernst-Einstein) or "sigma".
-
-    The barrier of sigma is lower than that of sigma T by about kT (26 meV at 298 K).
-    """
-
-    convention: str
-
-    def __post_init__(self) -> None:
-        if self.convention not in ("sigma_T", "sigma"):
-            raise InputError(f"conductivity: needed the convention sigma_T or sigma, found {self.convention!r}")
-
-
-@dataclass(frozen=True)
-class CorrelationTime:
-    """The mechanism of data that are correlation times themselves (stage `motion` with one branch, see `read_table`).
-
-    Examples
-    --------
-    >>> CorrelationTime()
-    CorrelationTime()
-    """
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,8 +53,9 @@ class Process:
     Parameters
     ----------
     name : how results call it
-    data : stage `recovery` or `relaxation` with a `Mechanism`, `transport` with `Conductivity`, or `motion` of one
-        branch with `CorrelationTime`; of one field, or of several put together by `join`
+    data : stage `recovery` or `relaxation` with a `Mechanism`, `transport` with `Conductivity`, `diffusion` with
+        `Diffusion`, or `motion` of one branch with `CorrelationTime`; of one field, or of several put together by
+        `join`; of one sample
     mechanism : what makes the data from the motion
     recovery : the recovery model, where `data` are recoveries; said, not chosen
     law : how the motion follows temperature: `Arrhenius`, `VTF`, `Eyring`, `TwoArrhenius` or `PhaseTransition`
@@ -95,7 +72,7 @@ class Process:
 
     name: str
     data: xr.Dataset
-    mechanism: Mechanism | Conductivity | CorrelationTime = field(kw_only=True)
+    mechanism: Mechanism | Observed = field(kw_only=True)
     recovery: RecoveryModel | None = field(default=None, kw_only=True)
     law: Law = field(default_factory=Arrhenius, kw_only=True)
     probe: str | None = field(default=None, kw_only=True)
@@ -107,19 +84,21 @@ class Process:
             raise InputError(f"process: needed a name without '/' and '.', found {self.name!r}")
         if not isinstance(self.law, Law):
             raise InputError(f"{self.name}: needed a law such as Arrhenius() or VTF(), found {self.law!r}")
-        if isinstance(self.law, Eyring) and isinstance(self.mechanism, Conductivity):
-            raise InputError(f"{self.name}: needed a law with a prefactor for a conductivity, found {self.law}")
+        observed = self.mechanism if isinstance(self.mechanism, Observed) else None
+        if isinstance(self.law, Eyring) and observed is not None and observed.prefactor is not None:
+            raise InputError(f"{self.name}: needed a law with a prefactor for a {observed.quantity}, found {self.law}")
         stage = self.data.attrs.get("stage")
         if self.recovery is not None and stage != "recovery":
             raise InputError(
                 f"{self.name}: needed no recovery model, since data of the stage '{stage}' leave nothing to fit, found "
                 f"{self.recovery}; leave it out"
             )
-        if isinstance(self.mechanism, Conductivity):
-            require(self.data, "transport")
-        elif isinstance(self.mechanism, CorrelationTime):
-            require(self.data, "motion")
-            if self.data["tau_c"].dims != ("experiment", "branch") or self.data.sizes["branch"] != 1:
+        if observed is not None:
+            require(self.data, observed.stage)
+            if isinstance(observed, Conductivity):
+                self._require_one_sample()
+            branches = self.data["tau_c"] if isinstance(observed, CorrelationTime) else None
+            if branches is not None and (branches.dims != ("experiment", "branch") or branches.shape[1] != 1):
                 raise InputError(
                     f"{self.name}: needed correlation times of one branch, found the dimensions "
                     f"{dict(self.data['tau_c'].sizes)}; choose one, such as motion.sel(branch=['slow'])"
@@ -147,6 +126,14 @@ class Process:
             if min(below, above) > 1:
                 object.__setattr__(self, "law", PhaseTransition(temperature=self.transition))
 
+    def _require_one_sample(self) -> None:
+        samples = sorted({str(name) for name in self.data["sample"].values}) if "sample" in self.data.coords else []
+        if len(samples) > 1:
+            raise InputError(
+                f"{self.name}: needed the conductivity of one sample, found {len(samples)}: {', '.join(samples[:20])}; "
+                f"choose one, such as sample={samples[0]!r}"
+            )
+
     @property
     def probes(self) -> npt.NDArray[np.object_]:
         """The thermometer of each experiment, "" for none."""
@@ -166,14 +153,13 @@ class Process:
     @property
     def datum(self) -> str:
         """The stage that the likelihood reads."""
-        if isinstance(self.mechanism, Conductivity):
-            return "transport"
-        return "motion" if isinstance(self.mechanism, CorrelationTime) else "relaxation"
+        return self.mechanism.stage if isinstance(self.mechanism, Observed) else "relaxation"
 
 
 def law_parameter(process: Process, name: str) -> str:
-    """What a parameter of the law of a process is called: a conductivity has prefactors in place of tau0."""
-    return name.replace("log10_tau0", "log10_prefactor") if isinstance(process.mechanism, Conductivity) else name
+    """What a parameter of the law of a process is called: what grows with temperature has prefactors, not tau0."""
+    grows = isinstance(process.mechanism, Observed) and process.mechanism.prefactor is not None
+    return name.replace("log10_tau0", "log10_prefactor") if grows else name
 
 
 def law_parameters(process: Process) -> list[str]:

@@ -9,8 +9,9 @@ import numpy as np
 import xarray as xr
 
 from nmrdyn.findings import attach, attached
+from nmrdyn.inference.observed import CorrelationTime, Observed
 from nmrdyn.inference.predictive import Branches
-from nmrdyn.inference.process import Conductivity, CorrelationTime, Probe, Process
+from nmrdyn.inference.process import Probe, Process
 from nmrdyn.motion.checks import of_motion
 from nmrdyn.motion.correlation_time import BRANCHES, correlation_time
 from nmrdyn.motion.mechanism import Mechanism
@@ -25,10 +26,10 @@ def stages_of(process: Process, probes: Mapping[str, Probe]) -> dict[str, xr.Dat
     points = [probes[name].point if name in probes else 0.0 for name in process.probes]
     known = given.fillna(xr.DataArray(points, dims="experiment")).variable
     data = stamp(process.data.assign_coords(temperature_stderr=known), process.data.attrs["stage"])
-    if isinstance(process.mechanism, Conductivity):
-        return {"transport": data}
     if isinstance(process.mechanism, CorrelationTime):
         return {"motion": _on_their_branch(data)}
+    if isinstance(process.mechanism, Observed):
+        return {process.mechanism.stage: data}
     if data.attrs["stage"] == "recovery":
         relaxation = fit_recovery(data, process.untied)
         low, high = t1_interval(data, relaxation).values.T

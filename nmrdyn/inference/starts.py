@@ -10,7 +10,7 @@ import numpy.typing as npt
 from nmrdyn.inference.coordinates import Coordinates
 from nmrdyn.inference.measurements import Measurements
 from nmrdyn.inference.model import JointModel
-from nmrdyn.inference.process import Conductivity, CorrelationTime, law_parameter
+from nmrdyn.inference.process import law_parameter
 from nmrdyn.motion import inversion
 from nmrdyn.motion.mechanism import Mechanism
 from nmrdyn.schema import BOLTZMANN_EV, Array
@@ -29,13 +29,11 @@ def starting_points(target: Coordinates, one: Measurements) -> Array:
     mechanism = one.process.mechanism
     if isinstance(mechanism, Mechanism):
         return _scanned(target, one, mechanism)
-    sigma_t = isinstance(mechanism, Conductivity) and mechanism.convention == "sigma_T"
-    rising = one.value if isinstance(mechanism, CorrelationTime) else -one.value
-    return _line(target, one, rising - (np.log(one.temperature) if sigma_t else 0.0))
+    return _line(target, one, mechanism.log_correlation_time(one.value, one.temperature))
 
 
 def _line(target: Coordinates, one: Measurements, log_tau: Array) -> Array:
-    """Starts for ln tau_c, -ln sigma T or -ln sigma, from the straight line against 1/kT."""
+    """Starts for ln tau_c, or -ln of what grows with temperature, from the straight line against 1/kT."""
     inverse = 1 / (BOLTZMANN_EV * one.temperature)
     slope, intercept = np.polyfit(inverse, log_tau, 1)
     rms = np.std(log_tau - slope * inverse - intercept)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import Any
 
-from nmrdyn.inference.process import Conductivity, CorrelationTime
+from nmrdyn.inference.observed import Conductivity, CorrelationTime, Diffusion, Observed
 from nmrdyn.laws.arrhenius import Arrhenius
 from nmrdyn.laws.eyring import Eyring
 from nmrdyn.laws.law import Law
@@ -33,6 +33,7 @@ _MECHANISMS: dict[str, tuple[set[str], set[str]]] = {
     "background": ({"rate"}, set()),
     "conductivity": ({"convention"}, set()),
     "correlation_time": (set(), set()),
+    "diffusion": (set(), set()),
 }
 _DENSITIES: dict[str, type] = {
     "debye": densities.Debye,
@@ -56,7 +57,7 @@ class MechanismReader:
         self.process, self.nucleus, self.where = process, nucleus, where
         self.priors: dict[str, Prior] = {}
 
-    def read(self, said: object) -> Mechanism | Conductivity | CorrelationTime:
+    def read(self, said: object) -> Mechanism | Observed:
         """One mechanism from a table, a sum from a list of tables."""
         if not isinstance(said, list):
             return self._one(as_table(said, "mechanism", self.where))
@@ -67,7 +68,7 @@ class MechanismReader:
         with said_at(self.where):
             return MechanismSum(tuple(mechanisms)) if len(parts) > 1 else mechanisms[0]
 
-    def _one(self, table: Mapping[str, Any]) -> Mechanism | Conductivity | CorrelationTime:
+    def _one(self, table: Mapping[str, Any]) -> Mechanism | Observed:
         kind = one_of(table.get("kind"), _MECHANISMS, "a mechanism kind", self.where)
         needed, optional = _MECHANISMS[kind]
         require_known(table, {"kind"} | needed | optional, f"{self.where}, mechanism")
@@ -79,6 +80,8 @@ class MechanismReader:
                 return Conductivity(str(table["convention"]))
             if kind == "correlation_time":
                 return CorrelationTime()
+            if kind == "diffusion":
+                return Diffusion()
             if kind == "background":
                 return Background(r1=self._quantity(table["rate"], "rate", "r1"))
             if self.nucleus is None:

@@ -14,7 +14,8 @@ import xarray as xr
 from nmrdyn.conductivity.table import read_conductivity
 from nmrdyn.findings import attach, attached, within
 from nmrdyn.inference.measurements import LIKELIHOODS
-from nmrdyn.inference.process import Conductivity, CorrelationTime, Probe, Process
+from nmrdyn.inference.observed import Conductivity, CorrelationTime, Observed
+from nmrdyn.inference.process import Probe, Process
 from nmrdyn.join import join
 from nmrdyn.motion.mechanism import Mechanism
 from nmrdyn.priors import Prior
@@ -135,7 +136,7 @@ def _process(entry: Mapping[str, Any], file: Path, priors: dict[str, Prior | flo
 
 
 def _all_data(
-    entry: Mapping[str, Any], mechanism: Mechanism | Conductivity | CorrelationTime, file: Path, where: str
+    entry: Mapping[str, Any], mechanism: Mechanism | Observed, file: Path, where: str
 ) -> tuple[xr.Dataset, RecoveryModel | None]:
     """The data of a process, less what is left out; those of several fields or sessions as one."""
     said, probe = entry["data"], entry.get("probe")
@@ -164,7 +165,7 @@ def _all_data(
 
 
 def _data(
-    entry: Mapping[str, Any], mechanism: Mechanism | Conductivity | CorrelationTime, file: Path, where: str
+    entry: Mapping[str, Any], mechanism: Mechanism | Observed, file: Path, where: str
 ) -> tuple[xr.Dataset, RecoveryModel | None]:
     """The data of a process, from a table or from a folder, and the recovery model of a folder."""
     path = _existing(entry["data"], "data", file, where)
