@@ -19,6 +19,9 @@ from .laws.eyring import Eyring as Eyring
 from .laws.phase_transition import PhaseTransition as PhaseTransition
 from .laws.two_arrhenius import TwoArrhenius as TwoArrhenius
 from .laws.vtf import VTF as VTF
+from .molecular_dynamics.diffusion import read_diffusion as read_diffusion
+from .molecular_dynamics.rotation import read_autocorrelation as read_autocorrelation
+from .molecular_dynamics.rotation import rotational_correlation_time as rotational_correlation_time
 from .motion.background import Background as Background
 from .motion.correlation_time import correlation_time as correlation_time
 from .motion.dipolar import Dipolar as Dipolar

@@ -4,22 +4,58 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from nmrdyn.schema import ZERO_CELSIUS, InputError
 
 UNITS: dict[str, dict[str, float]] = {
     "frequency": {"Hz": 1.0, "kHz": 1e3, "MHz": 1e6, "GHz": 1e9},
-    "time": {"s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ns": 1e-9, "ps": 1e-12, "min": 60.0},
+    "time": {
+        "s": 1.0,
+        "ms": 1e-3,
+        "us": 1e-6,
+        "µs": 1e-6,
+        "μs": 1e-6,
+        "ns": 1e-9,
+        "ps": 1e-12,
+        "fs": 1e-15,
+        "min": 60.0,
+    },
     "energy": {"eV": 1.0, "meV": 1e-3, "kJ/mol": 1 / 96.48533212331002, "kcal/mol": 4.184 / 96.48533212331002},
-    "length": {"m": 1.0, "mm": 1e-3, "nm": 1e-9, "pm": 1e-12, "A": 1e-10, "Å": 1e-10},
+    "length": {"m": 1.0, "cm": 1e-2, "mm": 1e-3, "nm": 1e-9, "pm": 1e-12, "A": 1e-10, "Å": 1e-10},
+    "area": {"m^2": 1.0, "cm^2": 1e-4, "mm^2": 1e-6, "m²": 1.0, "cm²": 1e-4, "mm²": 1e-6},
     "second moment": {"s^-2": 1.0, "/s^2": 1.0},
-    "rate": {"/s": 1.0, "s^-1": 1.0},
+    "rate": {"/s": 1.0, "s^-1": 1.0, "ms^-1": 1e3},
+    "diffusion": {
+        "m^2/s": 1.0,
+        "m²/s": 1.0,
+        "cm^2/s": 1e-4,
+        "cm²/s": 1e-4,
+        "nm^2/ns": 1e-9,
+        "A^2/ps": 1e-8,
+        "Å^2/ps": 1e-8,
+    },
+    "volume": {"m^3": 1.0, "nm^3": 1e-27, "A^3": 1e-30, "Å^3": 1e-30},
     "temperature": {"K": 1.0, "°C": 1.0, "C": 1.0, "degC": 1.0},
-    "conductivity": {"S/m": 1.0, "S/cm": 1e2, "mS/cm": 0.1, "µS/cm": 1e-4, "uS/cm": 1e-4, "mS/m": 1e-3},
-}
+    "reciprocal temperature": {"1/K": 1.0},
+    "shift": {"ppm": 1.0},
+    "conductivity": {
+        "S/m": 1.0, "S/cm": 1e2, "mS/cm": 0.1, "µS/cm": 1e-4, "uS/cm": 1e-4, "mS/m": 1e-3, "Ω^-1 cm^-1": 1e2,
+    },
+    "conductivity times temperature": {
+        "S K/m": 1.0, "S K/cm": 1e2, "mS K/cm": 0.1, "µS K/cm": 1e-4, "Ω^-1 cm^-1 K": 1e2,
+    },
+    "resistance": {
+        "ohm": 1.0, "Ω": 1.0, "\u2126": 1.0, "kohm": 1e3, "kΩ": 1e3, "k\u2126": 1e3, "Mohm": 1e6, "MΩ": 1e6,
+        "M\u2126": 1e6, "Gohm": 1e9, "GΩ": 1e9, "G\u2126": 1e9,
+    },
+}  # fmt: skip
 
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
+_FACTOR = re.compile(r"(/?)\s*(?:1(?=\s*/)|(°?[^\W\d_]+)(?:\^?([-+]?[0-9]))?)[\s·⋅*.]*")
 _QUANTITY = re.compile(rf"^\s*({_NUMBER})\s*(?:(?:±|\+/-|\+-)\s*({_NUMBER})\s*)?([^\s\d].*?)?\s*$")
 
 
@@ -29,6 +65,39 @@ class Quantity:
 
     value: float
     stderr: float = 0.0
+
+
+@lru_cache(maxsize=1000)
+def unit_factors(unit: str) -> tuple[tuple[str, int], ...]:
+    """The factors of a unit with their powers in the order of the alphabet, alike for every spelling; () for no unit.
+
+    >>> unit_factors("S cm⁻¹") == unit_factors("S/cm") == unit_factors("S·cm^-1") == unit_factors("S cm-1")
+    True
+    >>> unit_factors("kOhm") == unit_factors("kΩ")
+    True
+    """
+    text = re.sub("ohms?", "Ω", unicodedata.normalize("NFKC", unit).replace("−", "-"), flags=re.IGNORECASE).strip()
+    powers: dict[str, int] = {}
+    place = 0
+    while place < len(text):
+        match = _FACTOR.match(text, place)
+        if match is None:
+            return ()
+        slash, symbol, power = match.groups()
+        if symbol:
+            powers[symbol] = powers.get(symbol, 0) + (-1 if slash else 1) * int(power or 1)
+        place = match.end()
+    return tuple(sorted(powers.items()))
+
+
+def factor_to_si(unit: str, units: Mapping[str, float]) -> float | None:
+    """The factor of a unit in any of its spellings, None for one that is not among `units`.
+
+    >>> factor_to_si("mS cm^-1", UNITS["conductivity"])
+    0.1
+    """
+    factors = unit_factors(unit)
+    return next((value for known, value in units.items() if factors and unit_factors(known) == factors), None)
 
 
 def parse(
