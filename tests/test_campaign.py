@@ -236,7 +236,13 @@ def test_jobs_give_the_draws_of_one_by_one(studies, tmp_path):
 def test_interrupted_campaign_goes_on(studies, tmp_path):
     out = tmp_path / "out"
     line = command(*(str(studies / f"{name}.toml") for name in NAMES), "--out", str(out))
-    with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
+    # A shell without job control starts what runs in its background, such as these tests, with interrupts ignored.
+    heard = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        child = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    finally:
+        signal.signal(signal.SIGINT, heard)
+    with child:
         wait_for(lambda: list(out.glob("two/.nmrdyn-draws-*.h5")))
         child.send_signal(signal.SIGINT)
         printed, said = child.communicate()
