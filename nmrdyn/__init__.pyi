@@ -1,9 +1,15 @@
 from . import plot as plot
 from .compare import compare as compare
-from .conductivity.table import read_conductivity as read_conductivity
+from .conductivity.cell import Cell as Cell
+from .conductivity.cell import conductivity_of as conductivity_of
+from .conductivity.lines import straight_lines as straight_lines
+from .conductivity.read import read_conductivity as read_conductivity
+from .conductivity.vacancies import VacancyModel as VacancyModel
+from .conductivity.vacancies import fit_vacancies as fit_vacancies
 from .efg.read import read_efg as read_efg
 from .efg.tensor import fluctuating_fraction as fluctuating_fraction
 from .efg.tensor import quadrupolar_parameters as quadrupolar_parameters
+from .haven import haven_ratio as haven_ratio
 from .inference.evidence import compare_laws as compare_laws
 from .inference.forecast import predict as predict
 from .inference.infer import infer as infer
@@ -19,6 +25,7 @@ from .laws.eyring import Eyring as Eyring
 from .laws.phase_transition import PhaseTransition as PhaseTransition
 from .laws.two_arrhenius import TwoArrhenius as TwoArrhenius
 from .laws.vtf import VTF as VTF
+from .literature import literature as literature
 from .molecular_dynamics.diffusion import read_diffusion as read_diffusion
 from .molecular_dynamics.rotation import read_autocorrelation as read_autocorrelation
 from .molecular_dynamics.rotation import rotational_correlation_time as rotational_correlation_time
@@ -73,6 +80,7 @@ from .thermal import two_point_barrier as two_point_barrier
 from .thermometers import thermometer as thermometer
 from .topspin.read import read_topspin as read_topspin
 from .topspin.read import scan as scan
+from .transport import Carriers as Carriers
 from .transport import nernst_einstein as nernst_einstein
 from .transport import residence_time as residence_time
 

@@ -190,6 +190,8 @@ STAGES: dict[str, Stage] = {
         | {
             "frequency": Variable(_EP, "Hz", "frequency"),
             "direction": Variable(_E, "", "heating or cooling"),
+            "read_by": Variable(_E, "", "whose format the file has"),
+            "temperature_source": Variable(_E, "", "what told the temperature, or why nothing did"),
         },
     ),
     "resistance": Stage(
@@ -208,6 +210,8 @@ STAGES: dict[str, Stage] = {
             "grain_boundary_resistance_stderr": Variable(_E, "ohm", "standard error of that of the grain boundaries"),
             "grain_boundary_capacitance": Variable(_E, "F", "capacitance of the arc of the grain boundaries"),
             "circuit": Variable(_E, "", "equivalent circuit"),
+            "circuit_values": Variable(_E, "", "values of its elements, in SI"),
+            "circuit_reason": Variable(_E, "", "why this circuit"),
             "misfit": Variable(_E, "", "rms of the residuals of the circuit over |Z|"),
             "kramers_kronig": Variable(_E, "", "rms of the residuals of a Kramers-Kronig test over |Z|"),
             "converged": Variable(_E, "", "fit converged"),
@@ -230,6 +234,7 @@ STAGES: dict[str, Stage] = {
         optional={
             "conductivity_low": Variable(_E, "S/m", "least conductivity, 0 where nothing limits it"),
             "conductivity_high": Variable(_E, "S/m", "largest conductivity, infinite where nothing limits it"),
+            "cell_stderr": Variable(_E, "", "relative error of the geometry, common to the temperatures of a sample"),
             "reason": Variable(_E, "", "why a value is missing"),
         },
         coords=_CONDITIONS

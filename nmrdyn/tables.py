@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,60 +10,38 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from nmrdyn.columns import ColumnSpec, Table, read_columns
-from nmrdyn.findings import Finding, attach
+from nmrdyn.columns.headers import ERROR, ColumnSpec
+from nmrdyn.columns.read import TEMPERATURES, Table, kelvin, read_columns
+from nmrdyn.findings import attach
 from nmrdyn.isotopes import Isotope
 from nmrdyn.schema import Array, InputError, require_within, stamp
 
 _LONGEST = 1e5  # s; where every T1 or tau_c is longer, the column holds something else
-_COLDEST, _HOTTEST = 1.0, 3000.0  # K; no NMR of a solid has been hotter
 _SWAPPED = "are columns swapped, or is the unit in the header another?"
-_ERROR = r"[\s_]*(?:stderr|error|err|uncertainty|sd|±)"
-_KELVIN, _T1, _R1, _TAU = "(?:T|temp|temperature)", "T_?1", r"(?:1/T_?1|R_?1)", "(?:tau|τ)[ _]?c?"
-
-
-@dataclass(frozen=True)
-class _Reciprocal(ColumnSpec):
-    """A column in units that no quantity of a text has."""
-
-    own: Mapping[str, float] = field(default_factory=dict)
-
-    @property
-    def units(self) -> Mapping[str, float]:
-        return self.own
-
-
-_PER_SECOND = {"1/s": 1.0, "s^-1": 1.0, "/s": 1.0, "1/ms": 1e3}
-_PER_KELVIN = {"1/K": 1.0, "K^-1": 1.0}
-_LOG_SECOND = {"s": 1.0, "tau_c/s": 1.0, "τc/s": 1.0}
+_T1, _R1, _TAU = "T_?1", r"(?:1 ?/ ?T_?1|R_?1)", "(?:tau|τ)[ _]?c?"
 
 _WANTED: dict[str, ColumnSpec] = {
     "experiment": ColumnSpec("experiment|expno", "text"),
     "nucleus": ColumnSpec("nucleus", "text"),
     "larmor": ColumnSpec("larmor(?:[ _]frequency)?", "frequency", positive=True),
-    "temperature": ColumnSpec(_KELVIN, "temperature"),
-    "1000/T": _Reciprocal("1000/T", "1000/T", positive=True, own=_PER_KELVIN),
-    "temperature_stderr": ColumnSpec(_KELVIN + _ERROR, "temperature", difference=True),
+    **TEMPERATURES,
     "T1": ColumnSpec(_T1, "time", positive=True),
-    "T1_stderr": ColumnSpec(_T1 + _ERROR, "time", positive=True),
-    "1/T1": _Reciprocal(_R1, "rate", positive=True, own=_PER_SECOND),
-    "1/T1_stderr": _Reciprocal(_R1 + _ERROR, "rate", positive=True, own=_PER_SECOND),
-    "tau_c": ColumnSpec(_TAU, "time", positive=True),
-    "tau_c_stderr": ColumnSpec(_TAU + _ERROR, "time", positive=True),
-    "log10 tau_c": _Reciprocal(f"log10(?:[ _]{_TAU})?", "logarithm", own=_LOG_SECOND),
-    "log10 tau_c_stderr": _Reciprocal(
-        f"log10[ _]{_TAU}{_ERROR}", "logarithm", positive=True, own=_LOG_SECOND | {"": 1.0}
-    ),
+    "T1_stderr": ColumnSpec(_T1 + ERROR, "time", positive=True, error=True),
+    "1/T1": ColumnSpec(_R1, "rate", positive=True),
+    "1/T1_stderr": ColumnSpec(_R1 + ERROR, "rate", positive=True, error=True),
+    "tau_c": ColumnSpec(_TAU, "time", positive=True, logarithm=True),
+    "tau_c_stderr": ColumnSpec(_TAU + ERROR, "time", positive=True, logarithm=True, error=True),
 }
 
 
 def read_table(path: str | Path, *, nucleus: str | None = None, larmor_frequency: float | None = None) -> xr.Dataset:
-    """Read a CSV of T1 or of correlation times whose header names the units.
+    """Read a table (CSV, TSV) of T1 or of correlation times whose header names the units.
 
     Needed are a column of temperatures (`temperature (°C)`, `T [K]` or `1000/T (1/K)`), and one of T1 (`T1 (ms)`,
     `1/T1 (1/s)`) or of tau_c (`tau_c (ps)`, `log10 tau_c (s)`). Columns such as `T1_stderr (ms)`, `R1_stderr (1/s)`,
-    `tau_c_stderr (ps)`, `log10 tau_c_stderr`, `temperature_stderr (K)`, `experiment`, `nucleus` and `larmor (MHz)` are
-    used where there are any. Rows may come in any order, temperatures may repeat, lines that begin with # are comments.
+    `tau_c_stderr (%)`, `log10 tau_c_stderr`, `temperature_stderr (K)`, `experiment`, `nucleus` and `larmor (MHz)` are
+    used where there are any. Rows may come in any order, temperatures may repeat; cells and comments are as
+    `nmrdyn.columns.read_columns` has them.
 
     Parameters
     ----------
@@ -100,8 +76,8 @@ def read_table(path: str | Path, *, nucleus: str | None = None, larmor_frequency
     if not table.lines:
         raise InputError(f"{table.path}: needed rows of data below the header, found none")
     names = _names(table)
-    temperature = _temperature(table)
-    form = _one_form(table, ("T1", "1/T1", "tau_c", "log10 tau_c"), "T1 (ms) or tau_c (s)")
+    temperature, temperature_stderr = kelvin(table)
+    form = table.one_of(("T1", "1/T1", "tau_c"), "T1 (ms) or tau_c (s)")
     quantity = "T1" if form in ("T1", "1/T1") else "tau_c"
     value, stderr = _values(table, form, quantity)
     larmor = _larmor(table, larmor_frequency, needed=quantity == "T1")
@@ -128,13 +104,12 @@ def read_table(path: str | Path, *, nucleus: str | None = None, larmor_frequency
         coords={
             "experiment": names,
             "temperature": ("experiment", temperature),
-            "temperature_stderr": ("experiment", _temperature_error(table)),
+            "temperature_stderr": ("experiment", temperature_stderr),
             "larmor_frequency": ("experiment", larmor),
         }
         | ({"branch": ["given"]} if quantity == "tau_c" else {}),
     ).isel(experiment=kept)
-    unused = ", ".join(repr(header[:40]) for header in table.ignored[:20])
-    attach(data, [Finding("columns-not-used", "", f"columns of the table not used: {unused}")] if unused else [])
+    attach(data, table.findings())
     return stamp(
         data,
         "relaxation" if quantity == "T1" else "motion",
@@ -142,17 +117,6 @@ def read_table(path: str | Path, *, nucleus: str | None = None, larmor_frequency
         left_out=json.dumps(left_out),
         sources=json.dumps([str(table.path)]),
     )
-
-
-def _one_form(table: Table, forms: tuple[str, ...], example: str) -> str:
-    """Which of several columns that say the same the table has."""
-    found = [form for form in forms if form in table.numbers]
-    if len(found) != 1:
-        shown = (
-            " and ".join(found) or ", ".join(repr(header[:40]) for header in table.ignored[:20]) or "no other column"
-        )
-        raise InputError(f"{table.path}: needed one column such as {example}, found {shown}; leave one of these")
-    return found[0]
 
 
 def _names(table: Table) -> list[str]:
@@ -175,49 +139,20 @@ def _names(table: Table) -> list[str]:
     return names
 
 
-def _temperature(table: Table) -> Array:
-    """Temperatures [K], refused where they can be none."""
-    form = _one_form(table, ("temperature", "1000/T"), "temperature (K)")
-    given = table.numbers[form]
-    with np.errstate(over="ignore"):
-        kelvin = given if form == "temperature" else 1000 / given
-    known = kelvin[np.isfinite(kelvin)]
-    wrong = np.flatnonzero((kelvin <= 0) | (kelvin > _HOTTEST))
-    if wrong.size:
-        raise InputError(
-            f"{table.where(int(wrong[0]))}: needed a temperature from 0 to {_HOTTEST:g} K, found "
-            f"{kelvin[wrong[0]]:g} K; {_SWAPPED}"
-        )
-    if known.size and known.max() < _COLDEST:
-        raise InputError(f"{table.path}: needed temperatures, found all below {_COLDEST:g} K; {_SWAPPED}")
-    return kelvin
-
-
-def _temperature_error(table: Table) -> Array:
-    """Standard errors of the temperatures [K], NaN where the table gives none."""
-    error = table.numbers.get("temperature_stderr", np.full(len(table.lines), np.nan))
-    wrong = np.flatnonzero(error < 0)
-    if wrong.size:
-        raise InputError(
-            f"{table.where(int(wrong[0]))}: needed a temperature error of 0 K or more, found {error[wrong[0]]:g}"
-        )
-    return error
-
-
 def _values(table: Table, form: str, quantity: str) -> tuple[Array, Array]:
     """T1 or tau_c and its standard error [s], NaN where not known."""
-    forms = ("T1", "1/T1") if quantity == "T1" else ("tau_c", "log10 tau_c")
+    forms = ("T1", "1/T1") if quantity == "T1" else ("tau_c",)
     errors = [f"{name}_stderr" for name in forms if f"{name}_stderr" in table.numbers]
     if len(errors) > 1:
         raise InputError(f"{table.path}: needed one column of errors, found {' and '.join(errors)}; leave one of these")
     given = table.numbers[form]
     stderr = table.numbers[errors[0]] if errors else np.full(given.size, np.nan)
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-        value = {"1/T1": lambda: 1 / given, "log10 tau_c": lambda: 10.0**given}.get(form, lambda: given)()
-        if errors == ["1/T1_stderr"]:
+        value = 1 / given if form == "1/T1" else given
+        if table.relative.intersection(errors):
+            stderr = stderr * value
+        elif errors == ["1/T1_stderr"]:
             stderr = stderr * value**2
-        elif errors == ["log10 tau_c_stderr"]:
-            stderr = stderr * np.log(10) * value
     for what, numbers, source in ((quantity, value, given), (f"error of {quantity}", stderr, stderr)):
         wrong = np.flatnonzero(~np.isnan(source) & ~((numbers > 0) & np.isfinite(numbers)))
         if wrong.size:

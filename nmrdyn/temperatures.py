@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from nmrdyn.columns import ColumnSpec, Table, read_columns
+from nmrdyn.columns.headers import ColumnSpec
+from nmrdyn.columns.read import Table, read_columns
 from nmrdyn.formulas import Formula, read_formula
 from nmrdyn.schema import InputError, require_within
 from nmrdyn.thermometers import thermometer

@@ -450,7 +450,7 @@ def test_tau_refuses_what_has_no_unit_or_no_meaning(option, value, words, capsys
     ("said", "words"),
     [
         ("1H", ["--dipolar", "isotope:distance:count such as 1H:1.20A:4", "'1H'"]),
-        ("1H:1.20:4", ["--dipolar", "a unit (m, mm, nm, pm, A, Å)", "'1.20'"]),
+        ("1H:1.20:4", ["--dipolar", "a unit (m, cm, mm, nm, pm, A, Å)", "'1.20'"]),
         ("1H:1.2MHz:4", ["--dipolar", "'MHz'"]),
         ("1H:1.2A:x", ["--dipolar", "'1H:1.2A:x'"]),
         ("1H:1.2A:1.5", ["--dipolar", "'1H:1.2A:1.5'"]),

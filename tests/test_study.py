@@ -389,13 +389,13 @@ BROKEN = {
     "distance without a unit": (
         QUADRUPOLAR,
         PROTONS.replace(" A", ""),
-        ["Na hop", "distance", "(m, mm, nm, pm, A, Å)", "'2.50 ± 0.05'"],
+        ["Na hop", "distance", "(m, cm, mm, nm, pm, A, Å)", "'2.50 ± 0.05'"],
     ),
     "bare distance": (QUADRUPOLAR, PROTONS.replace('"2.50 ± 0.05 A"', "2.5e-10"), ["Na hop", "distance", "2.5e-10"]),
     "distance in the wrong unit": (QUADRUPOLAR, PROTONS.replace(" A", " MHz"), ["Na hop", "distance", "'MHz'"]),
     "distance of 0": (QUADRUPOLAR, PROTONS.replace("2.50 ± 0.05", "0"), ["Na hop", "distance", "above 0", "0"]),
     "negative distance": (QUADRUPOLAR, PROTONS.replace("2.50", "-2.50"), ["Na hop", "distance", "-2.5"]),
-    "rate without a unit": (QUADRUPOLAR, BACKGROUND.replace(" /s", ""), ["Na hop", "r", "(/s, s^-1)"]),
+    "rate without a unit": (QUADRUPOLAR, BACKGROUND.replace(" /s", ""), ["Na hop", "r", "(/s, s^-1, ms^-1)"]),
     "rate in the wrong unit": (QUADRUPOLAR, BACKGROUND.replace(" /s", " Hz"), ["Na hop", "/s, s^-1", "'Hz'"]),
     "negative rate": (
         QUADRUPOLAR,

@@ -76,6 +76,7 @@ def test_units_of_t1(header, row, t1, stderr, kelvin, tmp_path):
         # d tau = ln(10) tau d log10 tau
         ("T (K), log10 tau_c (s), log10 tau_c_stderr", "300, -6, 0.1", 1e-6, 2.302585093e-7),
         ("T (K), log10(tau_c/s), tau_c_stderr (us)", "300, -6, 0.1", 1e-6, 1e-7),
+        ("T (K), log10 tau_c (ps), tau_c_stderr (%)", "300, 6, 10", 1e-6, 1e-7),
     ],
 )
 def test_units_of_tau_c(header, row, tau, stderr, tmp_path):
@@ -129,14 +130,15 @@ REFUSED = {
     "no unit": ("T (K),T1\n300,1\n", SODIUM, ["unit", "'T1'", "ms"]),
     "wrong unit": ("T (K),T1 (Hz)\n300,1\n", SODIUM, ["unit", "'T1 (Hz)'", "'Hz'", "ms"]),
     "degrees Fahrenheit": ("T (F),T1 (s)\n80,1\n", SODIUM, ["'T (F)'", "°C"]),
-    "logarithm of ps": ("T (K),log10 tau_c (ps)\n300,3\n", {}, ["unit", "'ps'", "(s, "]),
+    "logarithm without a unit": ("T (K),log10 tau_c\n300,3\n", {}, ["unit", "'log10 tau_c'", "(s, "]),
+    "logarithm to either base": ("T (K),log tau_c (s)\n300,-6\n", {}, ["'log tau_c (s)'", "log10 or ln"]),
     "negative T1": ("T (K),T1 (s)\n300,1\n310,-1\n", SODIUM, ["line 3", "'T1 (s)'", "above 0", "'-1'"]),
     "T1 of zero": ("T (K),T1 (s)\n300,0\n", SODIUM, ["line 2", "above 0"]),
     "rate of zero": ("T (K),1/T1 (1/s)\n300,0\n", SODIUM, ["line 2", "above 0"]),
     "error of zero": ("T (K),T1 (s),T1_err (s)\n300,1,0\n", SODIUM, ["line 2", "above 0", "leave the cell empty"]),
     "negative temperature error": ("T (K),T_err (K),T1 (s)\n300,-1,1\n", SODIUM, ["line 2", "0 K or more"]),
     "words": ("T (K),T1 (s)\n300,long\n", SODIUM, ["line 2", "'T1 (s)'", "'long'"]),
-    "decimal comma": ("T (K);T1 (s)\n300;1,5\n", SODIUM, ["line 2", "'1,5'", "point"]),
+    "decimal comma": ("T (K);T1 (s)\n300.5;1,5\n", SODIUM, ["line 2", "'1,5'", "point"]),
     "too small a rate": ("T (K),1/T1 (1/s)\n300,1e-320\n", SODIUM, ["line 2", "finite T1"]),
     "too long a tau_c": ("T (K),log10 tau_c (s)\n300,999\n", {}, ["line 2", "finite tau_c"]),
     "too short a tau_c": ("T (K),log10 tau_c (s)\n300,-999\n", {}, ["line 2", "positive, finite tau_c"]),
@@ -521,7 +523,7 @@ def asked(sodium, folder, monkeypatch):
         data.attrs["sources"] = json.dumps([str(path / "1" / "ser")])
         return data
 
-    monkeypatch.setattr("nmrdyn.study.read.read_topspin", reader)
+    monkeypatch.setattr("nmrdyn.study.data.read_topspin", reader)
 
     def ask(keys):
         text = f"[study]\nseed = 1\n{HOP[: HOP.index('exclude')]}".replace('data = "t1.csv"\nnucleus = "23Na"\n', RAW)

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from nmrdyn.columns import ColumnSpec, read_columns
+from nmrdyn.columns.headers import ColumnSpec
+from nmrdyn.columns.read import read_columns
 from nmrdyn.formulas import read_formula
 from nmrdyn.schema import InputError
 from nmrdyn.temperatures import given_temperatures, read_temperatures, temperature_formula
@@ -500,7 +501,7 @@ def test_lead_shift_by_the_published_slope(tmp_path):
         ("experiment, T (K)\n1, -3\n", "line 2, column 'T (K)': needed a value above 0, found '-3'"),
         ("experiment, T (K)\n1, 3e2 K\n", "needed a finite number, found '3e2 K'"),
         ("experiment, T (K)\n1, 300,5\n", "write decimals with a point"),
-        ("experiment; T (K)\n1; 300,5\n", "write decimals with a point"),
+        ("experiment; T (K)\n1; 300,5\n2; 300.5\n", "write decimals with a point"),
         ("experiment, T (K), T_stderr (K)\n1, , 3\n", "line 2: needed temperature beside its standard error"),
         (
             "experiment, T (K), KBr_T1 (s)\n1, 300, 0.08\n",

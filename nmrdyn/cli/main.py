@@ -7,10 +7,10 @@ import re
 import sys
 from collections.abc import Sequence
 
-from nmrdyn.cli import demo, report, run, scan, t1, tau
+from nmrdyn.cli import demo, report, run, scan, sigma, t1, tau
 from nmrdyn.cli.show import printable
 
-_COMMANDS = (scan, t1, tau, run, demo, report)
+_COMMANDS = (scan, t1, tau, sigma, run, demo, report)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

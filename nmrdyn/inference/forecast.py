@@ -66,31 +66,24 @@ def predict(
     True
     """
     require(posterior, "posterior")
-    known = json.loads(posterior.attrs["processes"])
     name, mechanism = process.name, process.mechanism
-    if name not in known:
-        raise InputError(f"predict: needed a process of this posterior ({', '.join(known)}), found {name!r}")
     if larmor_frequency is not None and not isinstance(mechanism, Mechanism):
         raise InputError(f"predict: needed no Larmor frequency for {name}, whose data have none, found one")
     kelvin = np.atleast_1d(np.asarray(temperature, dtype=float))
     require_within("predict: temperature [K]", kelvin, above=0)
-    values = _values(posterior, process)
-    law = {}
-    for parameter in process.law.parameters:
-        said = law_parameter(process, parameter)
-        law[parameter] = values[said] if said == parameter else -values[said]  # a prefactor in place of tau0
-    log_tau = process.law.log_correlation_time(kelvin, **law)  # (draw, 1, temperature)
+    log_value = log_draws(posterior, process, temperature=kelvin)
     coords: dict[str, Any] = {"quantile": list(QUANTILES), "temperature": ("temperature", kelvin, {"units": "K"})}
     if isinstance(mechanism, Observed) and not isinstance(mechanism, CorrelationTime):
-        value = _quantiles(mechanism.log_value(log_tau, kelvin))[:, 0]
+        value = _quantiles(log_value)
         unit = STAGES[mechanism.stage].variables[mechanism.quantity].unit
         return xr.Dataset({mechanism.quantity: (("quantile", "temperature"), value, {"units": unit})}, coords=coords)
-    found: dict[str, Any] = {"tau_c": (("quantile", "temperature"), _quantiles(log_tau)[:, 0], {"units": "s"})}
+    found: dict[str, Any] = {"tau_c": (("quantile", "temperature"), _quantiles(log_value), {"units": "s"})}
     if isinstance(mechanism, Mechanism):
         said_fields = process.data["larmor_frequency"].values if larmor_frequency is None else larmor_frequency
         field = np.unique(np.asarray(said_fields, dtype=float))
         require_within("predict: Larmor frequency [Hz]", field, above=0)
         coords["larmor_frequency"] = ("field", field, {"units": "Hz"})
+        values, log_tau = _values(posterior, process), log_value[:, None]
         sampled = {name: values[name] for name in adjustable(process) if name in values}
         here = (mechanism.with_values(**sampled) if sampled else mechanism).at(kelvin)
         with np.errstate(all="ignore"):  # far from the data rates overflow
@@ -100,6 +93,23 @@ def predict(
         found["t1"] = (("quantile", "field", "temperature"), _quantiles(log_t1), {"units": "s"})
         found["slow_probability"] = (("field", "temperature"), np.where(np.isnan(log_tau).any(axis=0), np.nan, slow))
     return xr.Dataset(found, coords=coords)
+
+
+def log_draws(posterior: xr.DataTree, process: Process, *, temperature: npt.ArrayLike) -> Array:
+    """ln of tau_c [s], or of what is observed in its place (sigma [S/m], D [m^2/s]), by the law (draw, temperature).
+
+    The draws are those of the posterior or an even choice of them, the same for all of its processes, so that what they
+    share cancels. NaN where a draw has no motion.
+    """
+    known = json.loads(posterior.attrs["processes"])
+    if process.name not in known:
+        raise InputError(f"posterior: needed a process of this posterior ({', '.join(known)}), found {process.name!r}")
+    kelvin, values, law = np.atleast_1d(np.asarray(temperature, dtype=float)), _values(posterior, process), {}
+    for parameter in process.law.parameters:
+        said = law_parameter(process, parameter)
+        law[parameter] = values[said] if said == parameter else -values[said]  # a prefactor in place of tau0
+    log_tau = process.law.log_correlation_time(kelvin, **law)[:, 0]
+    return process.mechanism.log_value(log_tau, kelvin) if isinstance(process.mechanism, Observed) else log_tau
 
 
 def _values(posterior: xr.DataTree, process: Process) -> dict[str, Array]:

@@ -23,6 +23,7 @@ from nmrdyn.inference.observed import Conductivity
 from nmrdyn.inference.predictive import Branches, Prediction
 from nmrdyn.inference.process import adjustable, law_parameters
 from nmrdyn.inference.sampler import DISCARDED
+from nmrdyn.laws.phase_transition import PhaseTransition
 from nmrdyn.motion.mechanism import Mechanism
 from nmrdyn.schema import Array
 
@@ -98,6 +99,7 @@ def assemble(outcome: Outcome, findings: Sequence[Finding]) -> xr.DataTree:
             "recovery": repr(process.recovery) if process.recovery else process.data.attrs.get("model", ""),
             "law": repr(process.law),
             "law_name": process.law.name,
+            "transition": process.law.temperature if isinstance(process.law, PhaseTransition) else None,
             "law_fits": law_fits(process.law.name, misfit, outcome.laws.get(process.name)),
             "laws": _laws(outcome.laws.get(process.name)),
             "parameters": [name for name in law_parameters(process) if name in posterior],

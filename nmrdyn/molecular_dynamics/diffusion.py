@@ -8,14 +8,15 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from nmrdyn.columns import ColumnSpec, read_columns
-from nmrdyn.findings import Finding, attach
+from nmrdyn.columns.headers import ColumnSpec
+from nmrdyn.columns.read import TEMPERATURES, kelvin, read_columns
+from nmrdyn.findings import attach
 from nmrdyn.schema import InputError, stamp
 
 _LARGEST = 1e-6  # m^2/s; water has 2.3e-9, and no ion in a solid more
 _WANTED = {
     "experiment": ColumnSpec("experiment|run", "text"),
-    "temperature": ColumnSpec("(?-i:T)|temp|temperature", "temperature", required=True, positive=True),
+    **TEMPERATURES,
     "diffusion": ColumnSpec(r"D\*?|D_?tracer|diffusion(?:[ _]coefficient)?", "diffusion", required=True, positive=True),
     "stderr": ColumnSpec(
         r"(?:D\*?|diffusion(?:[ _]coefficient)?)[ _]?(?:stderr|error|err|sd|uncertainty|±)", "diffusion", positive=True
@@ -52,7 +53,8 @@ def read_diffusion(path: str | Path) -> xr.Dataset:
     array([1.e-10, 8.e-10])
     """
     table = read_columns(path, _WANTED, what="a table of diffusion coefficients")
-    kelvin, value = table.numbers["temperature"], table.numbers["diffusion"]
+    temperature, temperature_stderr = kelvin(table)
+    value = table.numbers["diffusion"]
     n = value.size
     too_large = np.flatnonzero(value > _LARGEST)
     if too_large.size:
@@ -70,10 +72,9 @@ def read_diffusion(path: str | Path) -> xr.Dataset:
         },
         coords={
             "experiment": list(names),
-            "temperature": ("experiment", kelvin),
-            "temperature_stderr": ("experiment", np.full(n, np.nan)),
+            "temperature": ("experiment", temperature),
+            "temperature_stderr": ("experiment", temperature_stderr),
         },
     )
-    unused = ", ".join(repr(header[:40]) for header in table.ignored[:20])
-    attach(diffusion, [Finding("columns-not-used", "", f"columns of the table not used: {unused}")] if unused else [])
+    attach(diffusion, table.findings())
     return stamp(diffusion, "diffusion", sources=json.dumps([str(table.path)]))

@@ -11,7 +11,8 @@ import xarray as xr
 from scipy.optimize import least_squares
 from scipy.special import gamma
 
-from nmrdyn.columns import ColumnSpec, read_columns
+from nmrdyn.columns.headers import ColumnSpec
+from nmrdyn.columns.read import read_columns
 from nmrdyn.findings import Finding, attach, attached
 from nmrdyn.schema import Array, InputError, require, require_within, stamp
 
@@ -91,8 +92,7 @@ def read_autocorrelation(path: str | Path, *, temperature: float | None = None) 
             "time": (("experiment", "point"), times),
         },
     )
-    unused = ", ".join(repr(header[:40]) for header in table.ignored[:20])
-    attach(data, [Finding("columns-not-used", "", f"columns of the table not used: {unused}")] if unused else [])
+    attach(data, table.findings())
     return stamp(data, "autocorrelation", sources=json.dumps([str(table.path)]))
 
 

@@ -2,6 +2,9 @@
 
 from nmrdyn.plot.arrhenius import arrhenius
 from nmrdyn.plot.barriers import barriers, budget, corner, differences, savage_dickey
+from nmrdyn.plot.conductivity import conductivity_lines, vacancies
+from nmrdyn.plot.haven import haven, haven_ratio
+from nmrdyn.plot.impedance import nyquist
 from nmrdyn.plot.recoveries import recoveries, t1_distribution
 from nmrdyn.plot.style import COLOURS, style, svg
 
@@ -10,11 +13,16 @@ __all__ = [
     "arrhenius",
     "barriers",
     "budget",
+    "conductivity_lines",
     "corner",
     "differences",
+    "haven",
+    "haven_ratio",
+    "nyquist",
     "recoveries",
     "savage_dickey",
     "style",
     "svg",
     "t1_distribution",
+    "vacancies",
 ]

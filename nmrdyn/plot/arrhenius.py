@@ -5,14 +5,12 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator
 
-from nmrdyn.plot.style import COLOURS, style
-from nmrdyn.schema import ZERO_CELSIUS, Array, InputError, require
+from nmrdyn.plot.style import COLOURS, arrhenius_axes, style
+from nmrdyn.schema import Array, InputError, require
 
 
 def arrhenius(posterior: xr.DataTree, quantity: str, *, ax: Axes | None = None) -> Axes:
@@ -21,33 +19,20 @@ def arrhenius(posterior: xr.DataTree, quantity: str, *, ax: Axes | None = None) 
     Parameters
     ----------
     posterior : what `infer` returned
-    quantity : "t1", "tau_c" or "sigma_T"
+    quantity : "t1", "tau_c", "sigma_T" or "diffusion"
     ax : axes to draw on, new ones unless said
     """
     require(posterior, "posterior")
-    draw = {"t1": _draw_t1, "tau_c": _draw_tau, "sigma_T": _draw_sigma}
+    draw = {"t1": _draw_t1, "tau_c": _draw_tau, "sigma_T": _draw_sigma, "diffusion": _draw_diffusion}
     if quantity not in draw:
         raise InputError(f"arrhenius: needed a quantity among {', '.join(draw)}, found {quantity!r}")
     with style():
         axes = ax if ax is not None else Figure(figsize=(4.6, 3.6)).subplots()
         for index, (name, process) in enumerate(posterior["processes"].children.items()):
             draw[quantity](axes, process, name, COLOURS[index % len(COLOURS)])
-        axes.set_yscale("log")
-        axes.yaxis.set_minor_locator(LogLocator(subs="auto"))
-        axes.set_xlabel("1000 K / T")
-        top = axes.secondary_xaxis("top", functions=(_celsius, _inverse))
-        top.set_xlabel("T / °C")
-        top.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0f}"))
+        arrhenius_axes(axes)
         axes.legend()
     return axes
-
-
-def _celsius(inverse: npt.ArrayLike) -> Array:
-    return 1000.0 / np.maximum(np.asarray(inverse), 1e-6) - ZERO_CELSIUS
-
-
-def _inverse(celsius: npt.ArrayLike) -> Array:
-    return 1000.0 / np.maximum(np.asarray(celsius) + ZERO_CELSIUS, 1e-3)
 
 
 def _band(axes: Axes, prediction: xr.Dataset, quantity: str, colour: str, scale: Array | float = 1.0) -> None:
@@ -108,12 +93,22 @@ def _draw_tau(axes: Axes, process: xr.DataTree, name: str, colour: str) -> None:
 
 def _draw_sigma(axes: Axes, process: xr.DataTree, name: str, colour: str) -> None:
     axes.set_ylabel("σT / (S K/m)")
-    if "transport" not in process:
-        return
-    data, prediction = process["transport"].dataset, process["prediction"].dataset
-    kelvin = data["temperature"]
-    _band(axes, prediction, "conductivity", colour, prediction["temperature"].values)
+    if "transport" in process:
+        data, prediction = process["transport"].dataset, process["prediction"].dataset
+        _band(axes, prediction, "conductivity", colour, prediction["temperature"].values)
+        _points(axes, data, "conductivity", data["temperature"].values, name, colour)
+
+
+def _draw_diffusion(axes: Axes, process: xr.DataTree, name: str, colour: str) -> None:
+    axes.set_ylabel("diffusion coefficient / (m²/s)")
+    if "diffusion" in process:
+        _band(axes, process["prediction"].dataset, "diffusion", colour)
+        _points(axes, process["diffusion"].dataset, "diffusion", 1.0, name, colour)
+
+
+def _points(axes: Axes, data: xr.Dataset, quantity: str, scale: Array | float, name: str, colour: str) -> None:
+    """What was measured, with its errors."""
     axes.errorbar(
-        1000 / kelvin, data["conductivity"] * kelvin, np.nan_to_num(data["conductivity_stderr"]) * kelvin,
+        1000 / data["temperature"], data[quantity] * scale, np.nan_to_num(data[f"{quantity}_stderr"]) * scale,
         _horizontal_error(data), "o", ms=3.5, lw=0.9, color=colour, label=name,
     )  # fmt: skip

@@ -8,7 +8,13 @@ from contextlib import contextmanager
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator
+
+from nmrdyn.schema import ZERO_CELSIUS, Array
 
 # Okabe and Ito's colours, told apart by the colour-blind; in the order of the processes.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -43,3 +49,21 @@ def svg(figure: Figure) -> bytes:
     with style():
         figure.savefig(buffer, format="svg", bbox_inches="tight", metadata={"Date": None})
     return buffer.getvalue()
+
+
+def arrhenius_axes(axes: Axes, *, remark: str = "") -> None:
+    """A logarithmic axis over 1000/T, with °C on top."""
+    axes.set_yscale("log")
+    axes.yaxis.set_minor_locator(LogLocator(subs="auto"))
+    axes.set_xlabel(f"1000 K / T{remark}")
+    top = axes.secondary_xaxis("top", functions=(_celsius, _inverse))
+    top.set_xlabel("T / °C")
+    top.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0f}"))
+
+
+def _celsius(inverse: npt.ArrayLike) -> Array:
+    return 1000.0 / np.maximum(np.asarray(inverse), 1e-6) - ZERO_CELSIUS
+
+
+def _inverse(celsius: npt.ArrayLike) -> Array:
+    return 1000.0 / np.maximum(np.asarray(celsius) + ZERO_CELSIUS, 1e-3)

@@ -17,6 +17,9 @@ from nmrdyn.report.summary import verdict_lines
 from nmrdyn.schema import ZERO_CELSIUS
 from nmrdyn.units import interval_said
 
+# Stages that are measured as they are, and what stands in them.
+_DIRECT = {"transport": "conductivity", "diffusion": "diffusion"}
+
 
 def render(posterior: xr.DataTree, comparison: xr.Dataset, summary: dict[str, Any]) -> str:
     """The report as HTML text; titles and names from the data are shown as text, never as markup."""
@@ -71,16 +74,19 @@ def _superscript(number: int) -> str:
 
 def _table(process: xr.DataTree) -> list[dict[str, Any]]:
     """The rows of a process for its table in the report."""
-    if "transport" in process:
-        data = process["transport"].dataset
-        return [
-            {
-                "experiment": data["experiment"].values[i],
-                "celsius": data["temperature"].values[i] - ZERO_CELSIUS,
-                "conductivity": with_error(data["conductivity"].values[i], data["conductivity_stderr"].values[i]),
-            }
-            for i in range(data.sizes["experiment"])
-        ]
+    for stage, quantity in _DIRECT.items():
+        if stage in process:
+            data = process[stage].dataset
+            reasons = data["reason"].values if "reason" in data else [""] * data.sizes["experiment"]
+            return [
+                {
+                    "experiment": data["experiment"].values[i],
+                    "celsius": data["temperature"].values[i] - ZERO_CELSIUS,
+                    "value": with_error(data[quantity].values[i], data[f"{quantity}_stderr"].values[i]),
+                    "remark": reasons[i],
+                }
+                for i in range(data.sizes["experiment"])
+            ]
     motion = process["motion"].dataset
     if "relaxation" not in process:
         return [
@@ -151,6 +157,7 @@ def _range(values: np.ndarray) -> str:
 def _figures(posterior: xr.DataTree, comparison: xr.Dataset, described: dict[str, Any]) -> dict[str, Any]:
     nmr = [name for name in described if described[name]["kind"] == "relaxation"]
     kinds = {entry["kind"] for entry in described.values()}
+    haven = posterior["haven"].dataset if "haven" in posterior.children else None
     figures: dict[str, Any] = {
         "barriers": _svg(_drawn(plot.barriers(comparison))),
         "differences": _svg(_drawn(plot.differences(comparison))) if comparison.sizes["pair"] else None,
@@ -159,8 +166,11 @@ def _figures(posterior: xr.DataTree, comparison: xr.Dataset, described: dict[str
         if np.isfinite(comparison["bayes_factor"]).any()
         else None,
         "t1": _svg(_drawn(plot.arrhenius(posterior, "t1"))) if nmr else None,
-        "tau_c": _svg(_drawn(plot.arrhenius(posterior, "tau_c"))) if kinds - {"transport"} else None,
+        "tau_c": _svg(_drawn(plot.arrhenius(posterior, "tau_c"))) if kinds - set(_DIRECT) else None,
         "sigma_T": _svg(_drawn(plot.arrhenius(posterior, "sigma_T"))) if "transport" in kinds else None,
+        "diffusion": _svg(_drawn(plot.arrhenius(posterior, "diffusion"))) if "diffusion" in kinds else None,
+        "haven": _svg(_drawn(plot.haven(haven))) if haven is not None else None,
+        "haven_ratio": _svg(_drawn(plot.haven_ratio(haven))) if haven is not None else None,
         "recoveries": {},
         "corner": {name: _svg(plot.corner(posterior, name)) for name in described},
     }

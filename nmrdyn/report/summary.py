@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from nmrdyn.report.beside import agreement_of, finite, haven_of, lines_of, published_of
+
 # Warnings that put a barrier itself in doubt, and so stand beside it in the verdict.
 _DOUBTS = ("t1-below-minimum", "prior-conflict", "at-bound", "one-temperature-decides", "sigma-convention")
 
@@ -36,7 +38,7 @@ def summarise(posterior: xr.DataTree, comparison: xr.Dataset) -> dict[str, Any]:
             "reason": one["reason"].item(),
             "bayes_factor": {
                 "width_eV": comparison["width"].values.tolist(),
-                "factor": [_finite(value) for value in one["bayes_factor"].values],
+                "factor": [finite(value) for value in one["bayes_factor"].values],
             },
         }
     return {
@@ -44,6 +46,10 @@ def summarise(posterior: xr.DataTree, comparison: xr.Dataset) -> dict[str, Any]:
         "processes": processes,
         "differences": differences,
         "error_budget": _error_budget(posterior["budget"].dataset),
+        "conductivity_lines": lines_of(posterior),
+        "agreement": agreement_of(posterior, comparison),
+        "haven": haven_of(posterior),
+        "published": published_of(posterior),
         "influence": _influence(posterior["influence"].dataset) if "influence" in posterior else [],
         "nuisances": {
             name: {"said": said} | (_moments(draws[name].values.ravel()) if name in draws else {})
@@ -114,7 +120,7 @@ def _error_budget(table: xr.Dataset) -> dict[str, Any]:
         str(name): {"sd_eV": float(np.sqrt(table["total"].sel(quantity=name)))}
         | {
             key: {
-                str(source): _finite(table[key].sel(quantity=name, source=source)) for source in table["source"].values
+                str(source): finite(table[key].sel(quantity=name, source=source)) for source in table["source"].values
             }
             for key in ("share", "saved")
         }
@@ -129,10 +135,10 @@ def _influence(table: xr.Dataset) -> list[dict[str, Any]]:
             "temperature_K": float(one["temperature"]),
             "probe": one["probe"].item(),
             "experiments": one["experiments"].item(),
-            "pareto_k": _finite(one["pareto_k"]),
+            "pareto_k": finite(one["pareto_k"]),
             "sampled_anew": bool(one["anew"]),
             "barriers": {
-                str(label): {key: _finite(one[key].sel(barrier=label)) for key in ("mean", "sd", "shift_sd")}
+                str(label): {key: finite(one[key].sel(barrier=label)) for key in ("mean", "sd", "shift_sd")}
                 for label in one["barrier"].values
             },
         }
@@ -140,12 +146,8 @@ def _influence(table: xr.Dataset) -> list[dict[str, Any]]:
     ]
 
 
-def _finite(value: Any) -> float | None:
-    return float(value) if np.isfinite(value) else None
-
-
 def _plain(values: dict[str, float]) -> dict[str, float | None]:
-    return {key: value if isinstance(value, int) else _finite(value) for key, value in values.items()}
+    return {key: value if isinstance(value, int) else finite(value) for key, value in values.items()}
 
 
 def _moments(values: np.ndarray) -> dict[str, Any]:

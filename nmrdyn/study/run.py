@@ -11,6 +11,8 @@ from pathlib import Path
 import xarray as xr
 from threadpoolctl import threadpool_limits
 
+from nmrdyn.findings import attached
+from nmrdyn.haven import haven_ratio
 from nmrdyn.inference.checkpoint import CheckpointError
 from nmrdyn.inference.infer import infer
 from nmrdyn.inference.posterior import versions
@@ -123,8 +125,21 @@ def _inferred(
             say(f"what an unfinished run had drawn is of no use, and was discarded ({error})")
             _discard(drawn)
             posterior = work()
+        _add_haven(posterior, plan)
     posterior.attrs |= {"study": plan.name, "margin": plan.margin, "inputs": json.dumps(inputs)}
+    posterior.attrs["literature"] = plan.literature
     return posterior
+
+
+def _add_haven(posterior: xr.DataTree, plan: Study) -> None:
+    """The Haven ratio, where the study asks for one, with what there is to remark on it."""
+    if plan.jumps is None:
+        return
+    jumps = plan.jumps
+    found = haven_ratio(posterior, jumps.carriers, nmr=jumps.nmr, conductivity=jumps.conductivity, seed=plan.seed)
+    warnings = [*json.loads(posterior.attrs["warnings"]), *(finding.as_dict() for finding in attached(found))]
+    posterior.attrs["warnings"] = json.dumps(warnings)
+    posterior["haven"] = xr.DataTree(found)
 
 
 def _inputs(plan: Study, file: Path) -> dict[str, str]:

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nmrdyn.columns import ColumnSpec, read_columns
+from nmrdyn.columns.headers import ColumnSpec
+from nmrdyn.columns.read import read_columns
 from nmrdyn.schema import Array, InputError
 from nmrdyn.temperatures import Given, given_temperatures
 from nmrdyn.topspin.experiment.temperature import SOURCES
