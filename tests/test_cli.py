@@ -6,6 +6,8 @@ import io
 import json
 import re
 import shutil
+import subprocess
+import sys
 from contextlib import redirect_stdout
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -857,3 +859,15 @@ def test_results_are_not_written_into_raw_data(folder, capsys):
         assert main(["run", str(folder / "study.toml"), "--out", str(out)]) == 2
         assert "needed a folder outside the raw data" in capsys.readouterr().err
     assert sorted(folder.rglob("*")) == before
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no pipe that breaks so")
+def test_reader_who_leaves_early_ends_the_command_without_a_word(tmp_path):
+    rows = "\n".join(f"s{k}, {300 + t}, {1e-4 * (1 + t)}" for k in range(2000) for t in (0, 10, 20))
+    (tmp_path / "eis.csv").write_text(f"sample, T (K), sigma (S/cm)\n{rows}\n", encoding="utf-8")
+    line = [sys.executable, "-m", "nmrdyn", "sigma", str(tmp_path / "eis.csv")]
+    with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
+        child.stdout.readline()
+        child.stdout.close()
+        assert child.stderr.read() == ""
+        assert child.wait() == 141

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -20,6 +21,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     try:
         status = options.command(options)
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever reads, such as head, has had enough; at its end Python would say so again
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except InputError as error:
         print(printable(f"nmrdyn: {error}"), file=sys.stderr)
         return 2
