@@ -1,7 +1,11 @@
 from . import plot as plot
+from .agreement.reasons import Reason as Reason
+from .agreement.reasons import agreement as agreement
 from .compare import compare as compare
 from .conductivity.cell import Cell as Cell
 from .conductivity.cell import conductivity_of as conductivity_of
+from .conductivity.impedance.fit import fit_impedance as fit_impedance
+from .conductivity.impedance.read import read_impedance as read_impedance
 from .conductivity.lines import straight_lines as straight_lines
 from .conductivity.read import read_conductivity as read_conductivity
 from .conductivity.vacancies import VacancyModel as VacancyModel
@@ -63,6 +67,8 @@ from .report.write import report as report
 from .schema import InputError as InputError
 from .simulate.damage import damage as damage
 from .simulate.folder import simulate_folder as simulate_folder
+from .simulate.impedance import ImpedanceTruth as ImpedanceTruth
+from .simulate.impedance import simulate_impedance as simulate_impedance
 from .simulate.simulate import simulate as simulate
 from .simulate.truth import ConductivityTruth as ConductivityTruth
 from .simulate.truth import RelaxationTruth as RelaxationTruth
@@ -81,6 +87,8 @@ from .thermometers import thermometer as thermometer
 from .topspin.read import read_topspin as read_topspin
 from .topspin.read import scan as scan
 from .transport import Carriers as Carriers
+from .transport import diffusion_conductivity as diffusion_conductivity
+from .transport import jump_diffusion as jump_diffusion
 from .transport import nernst_einstein as nernst_einstein
 from .transport import residence_time as residence_time
 

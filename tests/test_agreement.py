@@ -11,7 +11,7 @@ import xarray as xr
 from scipy import stats
 
 import nmrdyn as nd
-from nmrdyn.agreement import agreement
+from nmrdyn.agreement.reasons import agreement
 from nmrdyn.schema import stamp
 
 K = 8.617333262e-5  # eV/K, CODATA 2018

@@ -52,6 +52,9 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         metavar="40°C|find",
         help="a phase transition, a line on each side (may be repeated); or find, to look for one",
     )
+    command.add_argument(
+        "--plots", type=Path, metavar="FOLDER", help="write lines.svg, and spectra.svg of spectra, there"
+    )
     command.add_argument("--json", action="store_true", help="print JSON")
     command.set_defaults(command=_sigma)
 
@@ -63,6 +66,8 @@ def _sigma(options: argparse.Namespace) -> None:
 
     transport = read_conductivity(options.path, **_reading_said(options))
     lines = straight_lines(transport, transition=_transition(options.transition))
+    if options.plots:
+        _write_plots(options.plots, transport, lines)
     findings = [finding for finding in attached(lines) if finding.code not in _SAID_IN_ROWS]
     entries = [_entry(lines.isel(line=i)) for i in range(lines.sizes["line"])]
     if options.json:
@@ -86,6 +91,21 @@ def _sigma(options: argparse.Namespace) -> None:
     for finding in findings:
         where = f"{finding.where}: " if finding.where else ""
         print(printable(f"{where}{finding.text} [{finding.code}]"))
+
+
+def _write_plots(folder: Path, transport: xr.Dataset, lines: xr.Dataset) -> None:
+    """lines.svg, and spectra.svg where there are any."""
+    import json
+
+    from nmrdyn import plot
+    from nmrdyn.conductivity.read import read_spectra
+
+    figures: dict[str, Any] = {"lines.svg": plot.conductivity_lines(transport, lines).figure}
+    if "spectra" in transport.attrs:
+        figures["spectra.svg"] = plot.nyquist_grid(*read_spectra(**json.loads(transport.attrs["spectra"])))
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, figure in figures.items():
+        (folder / name).write_bytes(plot.svg(figure))
 
 
 def _entry(line: xr.Dataset) -> dict[str, Any]:

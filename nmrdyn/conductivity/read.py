@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -110,20 +111,28 @@ def _transport_of_spectra(
     file: Path, *, part: str, cell: Cell | None, circuit: str | None, temperature: Any
 ) -> xr.Dataset:
     """Conductivities of impedance spectra, by way of their resistances."""
-    from nmrdyn.conductivity.impedance.fit import fit_impedance
-    from nmrdyn.conductivity.impedance.read import read_impedance
-
-    impedance = read_impedance(file, temperature=temperature)
     if cell is None:
         raise InputError(
             f"{file}: needed the geometry of the sample beside impedance spectra, found none; "
             "say cell=Cell(thickness=0.9e-3, radius=5e-3) in m"
         )
-    transport = conductivity_of(fit_impedance(impedance, circuit=circuit or "auto"), cell, part=part)
+    how = {"path": str(file), "circuit": circuit or "auto", "temperature": temperature}
+    transport = conductivity_of(read_spectra(**how)[1], cell, part=part)
+    if temperature is None or isinstance(temperature, str):
+        transport.attrs["spectra"] = json.dumps(how)
     unknown = np.full(transport.sizes["experiment"], "")
     return transport.assign_coords(
         {name: ("experiment", unknown) for name in ("sample", "direction") if name not in transport.coords}
     )
+
+
+def read_spectra(path: str | Path, *, circuit: str, temperature: Any) -> tuple[xr.Dataset, xr.Dataset]:
+    """Impedance spectra and their resistances; `json.loads(transport.attrs["spectra"])` names those of a transport."""
+    from nmrdyn.conductivity.impedance.fit import fit_impedance
+    from nmrdyn.conductivity.impedance.read import read_impedance
+
+    impedance = read_impedance(path, temperature=temperature)
+    return impedance, fit_impedance(impedance, circuit=circuit)
 
 
 def _of_sample(names: npt.NDArray[Any], wanted: str | None, file: Path) -> npt.NDArray[np.bool_]:

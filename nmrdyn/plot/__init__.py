@@ -4,7 +4,7 @@ from nmrdyn.plot.arrhenius import arrhenius
 from nmrdyn.plot.barriers import barriers, budget, corner, differences, savage_dickey
 from nmrdyn.plot.conductivity import conductivity_lines, vacancies
 from nmrdyn.plot.haven import haven, haven_ratio
-from nmrdyn.plot.impedance import nyquist
+from nmrdyn.plot.impedance import nyquist, nyquist_grid
 from nmrdyn.plot.recoveries import recoveries, t1_distribution
 from nmrdyn.plot.style import COLOURS, style, svg
 
@@ -19,6 +19,7 @@ __all__ = [
     "haven",
     "haven_ratio",
     "nyquist",
+    "nyquist_grid",
     "recoveries",
     "savage_dickey",
     "style",

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from nmrdyn.agreement import agreement
+from nmrdyn.agreement.reasons import agreement
 from nmrdyn.conductivity.lines import straight_lines
 from nmrdyn.literature import literature
 

@@ -172,6 +172,11 @@ def _figures(posterior: xr.DataTree, comparison: xr.Dataset, described: dict[str
         "haven": _svg(_drawn(plot.haven(haven))) if haven is not None else None,
         "haven_ratio": _svg(_drawn(plot.haven_ratio(haven))) if haven is not None else None,
         "recoveries": {},
+        "spectra": {
+            name: _svg(plot.nyquist_grid(node["impedance"].dataset, node["resistance"].dataset))
+            for name, node in posterior["processes"].children.items()
+            if "impedance" in node
+        },
         "corner": {name: _svg(plot.corner(posterior, name)) for name in described},
     }
     for name in nmr:

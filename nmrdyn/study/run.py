@@ -11,6 +11,7 @@ from pathlib import Path
 import xarray as xr
 from threadpoolctl import threadpool_limits
 
+from nmrdyn.conductivity.read import read_spectra
 from nmrdyn.findings import attached
 from nmrdyn.haven import haven_ratio
 from nmrdyn.inference.checkpoint import CheckpointError
@@ -126,6 +127,7 @@ def _inferred(
             _discard(drawn)
             posterior = work()
         _add_haven(posterior, plan)
+        _add_spectra(posterior, plan)
     posterior.attrs |= {"study": plan.name, "margin": plan.margin, "inputs": json.dumps(inputs)}
     posterior.attrs["literature"] = plan.literature
     return posterior
@@ -140,6 +142,15 @@ def _add_haven(posterior: xr.DataTree, plan: Study) -> None:
     warnings = [*json.loads(posterior.attrs["warnings"]), *(finding.as_dict() for finding in attached(found))]
     posterior.attrs["warnings"] = json.dumps(warnings)
     posterior["haven"] = xr.DataTree(found)
+
+
+def _add_spectra(posterior: xr.DataTree, plan: Study) -> None:
+    """Impedance spectra with their fits, for the report."""
+    for process in plan.processes:
+        if "spectra" in process.data.attrs:
+            impedance, resistance = read_spectra(**json.loads(process.data.attrs["spectra"]))
+            posterior[f"processes/{process.name}/impedance"] = xr.DataTree(impedance)
+            posterior[f"processes/{process.name}/resistance"] = xr.DataTree(resistance)
 
 
 def _inputs(plan: Study, file: Path) -> dict[str, str]:

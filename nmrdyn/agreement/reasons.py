@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from nmrdyn.causes import CAUSES, DOES_NOT_APPLY, FAR, NOT_TESTED, Pair, mev
+from nmrdyn.agreement.causes import CAUSES, DOES_NOT_APPLY, FAR, NOT_TESTED, Pair, mev
 from nmrdyn.schema import InputError, require
 
 _QUANTITY = {"relaxation": "t1", "motion": "tau_c", "transport": "conductivity", "diffusion": "diffusion"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Reason:
     """Whether one cause could explain the difference of a pair of barriers.
 
@@ -91,18 +91,24 @@ def agreement(posterior: xr.DataTree, comparison: xr.Dataset, *, pair: str | Non
 def _reasons(pair: Pair, verdict: str, why: str, passed: int) -> Iterator[Reason]:
     """The reasons of one pair; the first says so where nothing is decided, or nothing needs explaining."""
     if not passed:
-        yield Reason(pair.label, "undecided", "Not decided", NOT_TESTED, f"{why}, so that no number can be trusted")
+        yield Reason(
+            pair=pair.label,
+            code="undecided",
+            title="Not decided",
+            status=NOT_TESTED,
+            text=f"{why}, so that no number can be trusted",
+        )
         return
     if verdict == "same":
         text = f"nothing needs explaining: {why}. Causes that cancel each other would not show"
-        yield Reason(pair.label, "same", "The barriers agree", DOES_NOT_APPLY, text)
+        yield Reason(pair=pair.label, code="same", title="The barriers agree", status=DOES_NOT_APPLY, text=text)
         return
     if verdict == "undecided":
         text = f"{why}; {pair.far} - E_NMR is {mev(pair.gap)}. What could explain a difference could also hide one"
-        yield Reason(pair.label, "undecided", "Not decided", NOT_TESTED, text)
+        yield Reason(pair=pair.label, code="undecided", title="Not decided", status=NOT_TESTED, text=text)
     for code, (title, judge) in CAUSES.items():
         status, text = judge(pair)
-        yield Reason(pair.label, code, title, status, text)
+        yield Reason(pair=pair.label, code=code, title=title, status=status, text=text)
 
 
 def _pairs(posterior: xr.DataTree, comparison: xr.Dataset) -> Iterator[Pair]:
