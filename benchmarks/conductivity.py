@@ -158,8 +158,8 @@ def main() -> None:
         "# How often barriers of conductivities and resistances of spectra hold the truth",
         "",
         f"`python benchmarks/conductivity.py`: {options.lines:,} lines, {options.breaks:,} series and "
-        f"{options.pellets:,} pellets. In per cent, with Monte Carlo errors. Lines are unweighted, with errors from their residuals and "
-        "Student's t; a transition is looked for at 1 %.",
+        f"{options.pellets:,} pellets. In per cent, with Monte Carlo errors. Lines are unweighted, with errors from "
+        "their residuals and Student's t; a transition is looked for at 1 %.",
         "",
         *lines_table(options.lines),
         "",
