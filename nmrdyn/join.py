@@ -49,12 +49,12 @@ def join(data: Sequence[xr.Dataset], *, probes: Sequence[str] | None = None) -> 
         raise InputError(f"join: needed one probe for each of {len(data)} data sets, found {', '.join(probes)}")
     names = [str(name) for one in data for name in one["experiment"].values]
     numbered = len(set(names)) < len(names)
-    rows = max(one.sizes.get("increment", 0) for one in data)
+    longest = {along: max(one.sizes.get(along, 0) for one in data) for along in ("increment", "point")}
     parts, sources, remarks = [], [], []
     left_out: dict[str, str] = {}
     for index, one in enumerate(data):
         prefix = f"{index + 1}/" if numbered else ""
-        part = one.pad(increment=(0, rows - one.sizes["increment"])) if "increment" in one.dims else one
+        part = one.pad({along: (0, n - one.sizes[along]) for along, n in longest.items() if along in one.dims})
         part = part.assign_coords(experiment=[f"{prefix}{name}" for name in one["experiment"].values])
         if probes is not None:
             part = part.assign_coords(
@@ -68,4 +68,8 @@ def join(data: Sequence[xr.Dataset], *, probes: Sequence[str] | None = None) -> 
     dropped = [part.drop_vars([name for name in part.variables if name not in shared]) for part in parts]
     joined = xr.concat(dropped, dim="experiment", combine_attrs="override")
     joined.attrs |= {"left_out": json.dumps(left_out), "sources": json.dumps(sources)}
+    if spectra := [how for one in data for how in json.loads(one.attrs.get("spectra", "[]"))]:
+        joined.attrs["spectra"] = json.dumps(spectra)
+    if cells := [one.attrs["cell_stderr"] for one in data if "cell_stderr" in one.attrs]:
+        joined.attrs["cell_stderr"] = max(cells)
     return attach(stamp(joined, data[0].attrs["stage"]), remarks)

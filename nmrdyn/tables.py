@@ -11,7 +11,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from nmrdyn.columns.headers import ERROR, ColumnSpec
-from nmrdyn.columns.read import TEMPERATURES, Table, kelvin, read_columns
+from nmrdyn.columns.read import TEMPERATURES, Table, kelvin, read_columns, row_names
 from nmrdyn.findings import attach
 from nmrdyn.isotopes import Isotope
 from nmrdyn.schema import Array, InputError, require_within, stamp
@@ -75,7 +75,7 @@ def read_table(path: str | Path, *, nucleus: str | None = None, larmor_frequency
     table = read_columns(path, _WANTED, what="a table of T1 or tau_c")
     if not table.lines:
         raise InputError(f"{table.path}: needed rows of data below the header, found none")
-    names = _names(table)
+    names = row_names(table)
     temperature, temperature_stderr = kelvin(table)
     form = table.one_of(("T1", "1/T1", "tau_c"), "T1 (ms) or tau_c (s)")
     quantity = "T1" if form in ("T1", "1/T1") else "tau_c"
@@ -117,26 +117,6 @@ def read_table(path: str | Path, *, nucleus: str | None = None, larmor_frequency
         left_out=json.dumps(left_out),
         sources=json.dumps([str(table.path)]),
     )
-
-
-def _names(table: Table) -> list[str]:
-    """What the rows are called: as the table says, or by their number."""
-    if "experiment" not in table.texts:
-        return [str(row + 1) for row in range(len(table.lines))]
-    names = list(table.texts["experiment"])
-    seen: set[str] = set()
-    for row, name in enumerate(names):
-        if not name or len(name) > 200 or not name.isprintable():
-            raise InputError(
-                f"{table.where(row)}: needed a name of the experiment that can be read, found {name[:40]!r}"
-            )
-        if name in seen:
-            raise InputError(
-                f"{table.where(row)}: needed a different name for each experiment, found {name[:40]!r} twice; "
-                "number them, or leave the column out"
-            )
-        seen.add(name)
-    return names
 
 
 def _values(table: Table, form: str, quantity: str) -> tuple[Array, Array]:

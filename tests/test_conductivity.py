@@ -19,6 +19,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import nmrdyn as nd
+from nmrdyn.cli.main import main
 from nmrdyn.columns.headers import ColumnSpec
 from nmrdyn.columns.read import read_columns
 from nmrdyn.conductivity.cell import Cell, conductivity_of
@@ -65,6 +66,70 @@ def test_headers_are_understood_in_several_spellings(tmp_path, header):
     transport = read(tmp_path, f"{header}\n300, 0.5\n")
     assert (transport.temperature.item(), transport.conductivity.item()) == (300.0, 0.5)
     assert np.isnan(transport.conductivity_stderr.item())  # no column of errors
+
+
+# What programs write: Excel on Windows, Origin, columns apart by spaces.
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "cp1250", "cp1254"])
+def test_letters_of_excel_on_windows_are_read_and_remarked_on(tmp_path, encoding):
+    text = "Temperature (°C);Conductivity (µS/cm);sample\n60;0,25;Münster\n"
+    transport = read(tmp_path, text.encode(encoding))
+    assert (transport.temperature.item(), transport.sample.item()) == (333.15, "Münster")
+    assert transport.conductivity.item() == pytest.approx(0.25e-4, rel=1e-14)
+    assert "Windows-1252" in remarks(transport)["encoding-guessed"]["text"]
+    assert "encoding-guessed" not in remarks(read(tmp_path, text))
+
+
+@pytest.mark.parametrize("comment", ["", "\tpellet 3\t\n", "\t\tby hand\n"])
+@pytest.mark.parametrize(("left", "right"), [("", ""), ("(", ")"), ("[", "]")])
+def test_units_may_stand_in_a_line_below_the_header(tmp_path, comment, left, right):
+    text = f"1000/T\tln(σT)\tln(σT) error\n{left}1/K{right}\t{left}S K/cm{right}\t\n{comment}2.5\t-3\t0.1\n2\t-1\t0.1\n"
+    transport = read(tmp_path, text)
+    assert transport.temperature.values.tolist() == [400.0, 500.0]
+    expected = 100 * np.exp([-3.0, -1.0]) / [400, 500]
+    np.testing.assert_allclose(transport.conductivity, expected, rtol=1e-14)
+    np.testing.assert_allclose(transport.conductivity_stderr, 0.1 * expected, rtol=1e-14)
+
+
+def test_a_row_of_a_sample_with_the_name_of_a_unit_is_no_line_of_units(tmp_path):
+    transport = read(tmp_path, "sample, T (K), sigma (S/m)\nA, , \nA, 300, 1\n")
+    assert transport.reason.values.tolist() == ["no temperature", ""]
+    transport = read(tmp_path, "pellet, state, T (K), sigma (S/m)\nA, C, 300, 1\n")
+    assert remarks(transport)["columns-not-used"]["text"].endswith("not used: 'pellet', 'state'")
+
+
+def test_cells_may_be_apart_by_spaces(tmp_path):
+    transport = read(tmp_path, "T(K)   sigma(S/m)\n 300  1.5 \n310   2\n")
+    assert transport.conductivity.values.tolist() == [1.5, 2.0]
+    with pytest.raises(nd.InputError, match="set cells apart by tabs"):
+        read(tmp_path, "T (K)   sigma (S/m)\n300  1.5\n")
+
+
+@pytest.mark.parametrize("header", ["1/T (1/K)", "T-1 / K-1", "T⁻¹ (K^-1)"])
+def test_reciprocal_temperatures(tmp_path, header):
+    assert read(tmp_path, f"{header}; sigma (S/m)\n0,0025; 1\n0,002; 2\n").temperature.values.tolist() == [400.0, 500.0]
+
+
+@pytest.mark.parametrize("unit", ["KΩ", "Kohm", "k\u2126", "kOhms"])
+def test_thousands_of_ohms(tmp_path, unit):
+    found = read(tmp_path, f"T (K), R ({unit})\n300, 2\n", cell=Cell(thickness=1e-3, area=1e-4))
+    assert found.conductivity.item() == pytest.approx(10 / 2e3, rel=1e-14)
+
+
+def test_columns_are_passed_over_at_the_command_line(tmp_path, capsys):
+    path = tmp_path / "eis.csv"
+    path.write_text("T (K), run, sigma (S/m)\n300, 7b, 1\n310, 7b, 2\n320, 7c, 3\n", encoding="utf-8")
+    assert main(["sigma", str(path)]) == 2
+    assert "--columns run=" in capsys.readouterr().err
+    assert main(["sigma", str(path), "--columns", "run="]) == 0
+
+
+def test_why_there_is_no_conductivity_is_told_where_there_is_none(tmp_path, capsys):
+    path = tmp_path / "eis.csv"
+    path.write_text("T (K), sigma (S/m)\n, 1\n, 2\n", encoding="utf-8")
+    assert main(["sigma", str(path)]) == 2
+    assert "found none in 2 rows: no temperature" in capsys.readouterr().err
 
 
 # The same 4.489e-6 S/cm at 298.15 K in the forms that people write; logarithms and products were computed by hand:
@@ -286,7 +351,14 @@ def test_values_in_si_round_trip_exactly(tmp_path_factory, rows, unit, newline):
         ("", "a header and rows of data, found 0 lines"),
         ("T [K], sigma [S/m]\n, \n", "needed rows of data below the header, found none"),
         ("T [K], sigma [S/m]\n'', \n", "needed a finite number"),
-        ("T [K], sigma [µS/cm]\n300, 1\n".encode("latin-1"), "needed text in UTF-8"),
+        ("T [K], sigma [µS/cm]\n300, 1\x00\n".encode("cp1252"), "needed text in UTF-8"),
+        ("T [℃], sigma [S/cm]\n30, 1\n".encode("shift-jis"), "needed text in UTF-8"),
+        ("T [℃], sigma [S/cm]\n30, 1\n".encode("gbk"), "needed a unit for the column"),
+        ("T [K], sigma [S/m], total sigma [S/m]\n300, 1, 2\n", "one column of the total conductivity, found two"),
+        ("30 1e-4\n40 2e-4\n", "needed a header that names quantities and units, as in 'T (K)', found '30', '1e-4'"),
+        ("pellet 3,,\nT/K,sigma/S cm-1,\n300,1,\n", "found 'pellet 3'; write one, begin lines above it with #"),
+        ("T [K], sigma [S/m]\n300, 1.0 ± 0.1\n", "found '1.0 ± 0.1'; write the error in a column of its own"),
+        ("1/T [1/K], sigma [S/m]\n3.3, 1\n3.2, 1\n", "needed temperatures, found all below 1 K"),
         (b"\xff\xfeT\x00 \x00\xd8", "needed text in UTF-8"),
         # decimals
         ("T [K], sigma [S/m]\n300,5, 1,5\n", "found 4; write decimals with a point, or cells apart by ;"),
@@ -622,14 +694,14 @@ def test_a_folder_or_a_file_of_a_potentiostat_is_read_as_spectra(tmp_path, monke
         setattr(module, function.__name__, function)
         monkeypatch.setitem(sys.modules, module.__name__, module)
     transport = read_conductivity(tmp_path, cell=GAO, temperature="t.csv", direction="heating")
-    assert called == {"path": tmp_path, "temperature": "t.csv", "impedance": "spectra", "circuit": "auto"}
+    assert called == {"path": str(tmp_path), "temperature": "t.csv", "impedance": "spectra", "circuit": "auto"}
     np.testing.assert_allclose(transport.conductivity, GAO.constant / np.array([1000, np.nan]))
     assert transport["sample"].values.tolist() == ["", ""]
     assert set(remarks(transport)) == {"tail"}
     assert not remarks(read_conductivity(tmp_path / "a.DTA", cell=GAO, direction="cooling"))  # "tail" is of "b"
-    assert called["path"] == tmp_path / "a.DTA"
+    assert called["path"] == str(tmp_path / "a.DTA")
     read_conductivity(tmp_path / "a.csv", cell=GAO, circuit="p(R1,CPE1)")
-    assert (called["path"], called["circuit"]) == (tmp_path / "a.csv", "p(R1,CPE1)")
+    assert (called["path"], called["circuit"]) == (str(tmp_path / "a.csv"), "p(R1,CPE1)")
     with pytest.raises(nd.InputError, match="needed the geometry of the sample beside impedance spectra"):
         read_conductivity(tmp_path / "a.mpt")
     with pytest.raises(nd.InputError, match="needed a table for columns"):

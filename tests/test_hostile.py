@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hostile.folders import Hostile, seeded, simulated, state
-from hostile.texts import STUDY, TABLES, VALUES, mutated
+from hostile.texts import SPECTRA, STUDY, TABLES, VALUES, mutated
 
 import nmrdyn as nd
 from nmrdyn.cli.main import main
@@ -186,6 +186,10 @@ def reader(kind, folder):
     """What reads each kind of table or study."""
     return {
         "conductivity": nd.read_conductivity,
+        "resistances": lambda path: nd.read_conductivity(path, part="bulk"),
+        "origin": nd.read_conductivity,
+        "diffusion": nd.read_diffusion,
+        "autocorrelation": lambda path: nd.rotational_correlation_time(nd.read_autocorrelation(path), rank=2),
         "t1": lambda path: nd.read_table(path, nucleus="23Na"),
         "tau": nd.read_table,
         "temperatures": read_temperatures,
@@ -194,14 +198,15 @@ def reader(kind, folder):
         "magres": lambda path: nd.read_efg(path, nucleus="11B"),
         "OUTCAR": lambda path: nd.read_efg(path, nucleus="11B"),
         "study": read_study,
-    }[kind]
+    }.get(kind, lambda path: nd.read_impedance(path, temperature=300.0))
 
 
 @pytest.fixture
 def texts(tmp_path, own_temporary):
     simulated(tmp_path)
-    for name in ("tau", "t1", "conductivity"):
+    for name in ("tau", "t1", "conductivity", "resistances", "diffusion", "autocorrelation"):
         (tmp_path / f"{name}.csv").write_text(TABLES[name], encoding="utf-8")
+    (tmp_path / "spectrum_60C.csv").write_text(SPECTRA["header"], encoding="utf-8")
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
     os.mkfifo(tmp_path / "fifo")
     return tmp_path
@@ -209,27 +214,46 @@ def texts(tmp_path, own_temporary):
 
 def try_texts(folder, kind, cases):
     """Mutate a text; how many could still be read."""
-    text, read = (TABLES | {"study": STUDY})[kind], reader(kind, folder)
+    text, read = (TABLES | SPECTRA | {"study": STUDY})[kind], reader(kind, folder)
     file = folder / ("study.toml" if kind == "study" else "x.csv")
     file.write_text(text, encoding="utf-8")
     assert read(file) is not None
+    limits = {"values": VALUES} if kind == "study" else {}
     done = 0
     for case in cases:
-        file.write_bytes(mutated(text, seeded(f"{kind} {case}"), **({"values": VALUES} if kind == "study" else {})))
+        file.write_bytes(mutated(text, seeded(f"{kind} {case}"), **limits))
         before = state(folder)
-        done += outcome(lambda: read(file), f"{kind} {case}") is not None
-        assert state(folder) == before
+        found = outcome(lambda: read(file), f"{kind} {case}")
+        temporary = Path(tempfile.gettempdir())
+        assert not list(temporary.iterdir())
+        if kind in SPECTRA or getattr(found, "attrs", {}).get("stage") in ("transport", "diffusion"):
+            check_positive(found, f"{kind} {case}")
+        done += found is not None
+        assert {**state(folder), temporary: ()} == {**before, temporary: ()}  # copies of spectra were there
     return done
 
 
-@pytest.mark.parametrize("kind", [*TABLES, "study"])
+def check_positive(data, what):
+    """What is known of a stage that came of a mutated file is finite, and above 0 where it must be."""
+    if data is None:
+        return
+    check_stage(data)
+    for name in STAGES[data.attrs["stage"]].variables:
+        known = data[name].values[~np.isnan(data[name].values)]
+        assert np.all(np.isfinite(known)), what
+        assert np.all(known > 0) or name.startswith("impedance"), what
+    for name in ("temperature", "frequency"):
+        assert name not in data.coords or not np.any(data[name].values <= 0), what
+
+
+@pytest.mark.parametrize("kind", [*TABLES, *SPECTRA, "study"])
 def test_any_change_of_a_table_or_a_study(texts, kind):
     cases = 60 if kind == "study" else 25  # most changes of a study are refused
     assert 0 < try_texts(texts, kind, range(cases)) < cases
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", [*TABLES, "study"])
+@pytest.mark.parametrize("kind", [*TABLES, *SPECTRA, "study"])
 def test_a_thousand_changes_of_a_table_or_a_study(texts, kind):
     assert 10 < try_texts(texts, kind, range(1000, 2000)) < 900
 
@@ -280,7 +304,7 @@ def test_memory_of_raw_data_is_in_proportion_to_the_file(folders):
 
 
 def test_a_gigabyte_in_place_of_a_table_or_a_study(tmp_path):
-    for kind in (*TABLES, "study"):
+    for kind in (*TABLES, "header", "study"):
         if kind == "delays":
             continue
         file = tmp_path / f"{kind}.csv"
@@ -290,7 +314,7 @@ def test_a_gigabyte_in_place_of_a_table_or_a_study(tmp_path):
         os.truncate(file, 0)
 
 
-@pytest.mark.parametrize("kind", [*(name for name in TABLES if name != "delays"), "study"])
+@pytest.mark.parametrize("kind", [*(name for name in TABLES if name != "delays"), "header", "study"])
 def test_what_is_no_file_is_not_opened(tmp_path, kind):
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
     os.mkfifo(tmp_path / "fifo")
@@ -332,10 +356,21 @@ def test_a_table_of_many_rows_is_refused_or_read_in_time(tmp_path):
     file.write_text(head + "".join(f"3,1,{i},23Na,9\n" for i in range(20_000)), encoding="utf-8")
     with in_time(20):
         assert nd.read_table(file).sizes["experiment"] == 20_000
-    for text in ("," * 1_000_000 + "\n1\n", head + "3,1,1,23Na,9\n" * 200_000):
+    units = "K " * 900_000
+    for text in (
+        "," * 1_000_000 + "\n1\n", head + "3,1,1,23Na,9\n" * 200_000, f"{units}\n{units}\n",
+        f"T,T1\nK,{units * 2}s\n3,1\n",
+    ):  # fmt: skip
         file.write_text(text, encoding="utf-8")
         with in_time(20):
             assert outcome(lambda: nd.read_table(file), "table") is None
+
+
+@pytest.mark.parametrize("step", ["1e5", "1e-300"])
+def test_times_that_no_trajectory_has(tmp_path, step):
+    text = "T (K), t (s), C\n" + "".join(f"300, {n * float(step)!r}, {0.8**n}\n" for n in range(20))
+    (tmp_path / "c.csv").write_text(text, encoding="utf-8")
+    assert outcome(lambda: reader("autocorrelation", tmp_path)(tmp_path / "c.csv"), step) is None
 
 
 def test_counts_of_ions_that_no_file_can_hold(tmp_path):

@@ -35,7 +35,7 @@ MAY_IMPORT = {
     "topspin": BOTTOM | {"columns", "temperatures"},
     "recovery": BOTTOM,
     "motion": BOTTOM,
-    "conductivity": BOTTOM | {"columns", "thermal", "transport"},
+    "conductivity": BOTTOM | {"columns", "thermal", "transport", "join"},
     "haven": BOTTOM | {"transport", "inference"},
     "agreement": BOTTOM,
     "molecular_dynamics": BOTTOM | {"columns"},

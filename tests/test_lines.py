@@ -220,6 +220,17 @@ def test_one_straight_series_in_fifty_is_flagged_at_most():
     assert flagged > 0
 
 
+def test_scatter_without_stated_errors_is_no_fall():
+    # At 20 % scatter 5 K apart conductivities often fall; by 5 % errors 44 of 100 lines were flagged. Curves and breaks
+    # are 3 in 100 together, a scatter of a few points that is not well known adds one or two.
+    rng = np.random.default_rng(12)
+    kelvin, n = np.linspace(300, 370, 15), 150
+    lines = straight_lines(
+        joined(*((kelvin, series(kelvin, 0.45, noise=0.2, rng=rng), str(k), "") for k in range(n))), seed=3
+    )
+    assert stats.binom.sf(np.count_nonzero(~lines["straight"].values) - 1, n, 0.05) > 1e-3
+
+
 @settings(deadline=None, max_examples=100)
 @given(
     rows=st.lists(st.tuples(st.floats(1, 3000), st.floats(-690, 690), st.sampled_from("hcn")), min_size=1, max_size=12),
@@ -484,7 +495,8 @@ def test_published_series_have_the_barriers_of_the_reference_fits_and_crooked_on
         "Li6FeCl8",
     ]
     assert all(reason.startswith("no single barrier: points scatter by") for reason in flagged.values())
-    assert "the conductivity falls by 54 % from 313.4 to 341.15 K" in flagged["(Li2S)0.8 (P2S5)0.2"]
+    # It falls by 54 % in one step, which is no more than its scatter.
+    assert flagged["(Li2S)0.8 (P2S5)0.2"] == "no single barrier: points scatter by 0.42 (rms) in ln(sigma T)"
     assert "the barrier grows on heating" in flagged["Li0.8La0.066Zr2(PO4)3"]
 
 

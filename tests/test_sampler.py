@@ -3,10 +3,12 @@
 Toy posteriors have densities that can be integrated by hand. Energies are in eV, times in s, temperatures in K.
 """
 
+import json
 import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import emcee
@@ -297,6 +299,118 @@ def test_coupling_that_is_hardly_known_converges():
     # The same by importance sampling.
     weighed = modes.draw_weight @ (modes.draws[:, 2] < 1e6)
     assert np.mean(cq < 1e6) == pytest.approx(weighed, abs=0.05)
+
+
+# Data across a phase transition, where a conductivity jumps
+
+
+def jumping(jump, *, kelvin=(280.0, 290.0, 300.0, 310.0, 320.0), energy=0.5, sigma=1e-4, transition=305.0, **options):
+    """A conductivity of barrier `energy` whose logarithm jumps at 305 K; its law is told the transition, if any."""
+    truth = nd.ConductivityTruth(
+        activation_energy=energy,
+        conductivity=sigma,
+        reference_temperature=300.0,
+        temperature=kelvin,
+        log_scatter=np.where(np.array(kelvin) > 305.0, jump, 0.0),
+    )
+    law = {"law": nd.PhaseTransition(temperature=transition)} | options
+    return nd.Process("eis", nd.simulate(truth, seed=1), mechanism=nd.Conductivity("sigma_T"), probe="oven", **law)
+
+
+def jump_modes(process, probe, seed=1):
+    model = JointModel([measurements(process, {"transport": process.data})], {"oven": probe}, {})
+    return model, find_modes(model, np.random.default_rng(seed))
+
+
+FIVE, FOUR = (280.0, 290.0, 300.0, 310.0, 320.0), (290.0, 300.0, 310.0, 320.0)
+
+
+@pytest.mark.parametrize(("sigma", "jump", "kelvin"), [(1e-4, 5.0, FIVE), (1e-2, 8.0, FOUR)])
+@pytest.mark.parametrize(("scale", "offset"), [(0.0005, 0.0), (0.002, 0.0), (0.0, 0.1)])
+def test_a_jump_at_a_transition_leaves_the_evidence_as_it_is(scale, offset, sigma, jump, kelvin):
+    # The prefactor above moves by the jump; its prior is flat, and ends far from there.
+    probe = nd.Probe(name="oven", scale=scale, offset=offset)
+    even, odd = (jump_modes(jumping(size, kelvin=kelvin, sigma=sigma), probe)[1] for size in (0.0, jump))
+    assert odd.effective_draws > 1000
+    error = np.hypot(even.log_evidence_stderr, odd.log_evidence_stderr)
+    assert odd.log_evidence == pytest.approx(even.log_evidence, abs=5 * error)
+
+
+def test_a_jump_at_a_transition_that_is_looked_for_leaves_the_evidence_as_it_is():
+    # A smaller jump leaves the place of the transition as certain, since each is 100 errors or more.
+    kelvin = (270.0, 280.0, 290.0, 300.0, 310.0, 320.0, 330.0)
+    small, large = (
+        jump_modes(jumping(size, kelvin=kelvin, transition=None), nd.Probe(name="oven", scale=0.002))[1]
+        for size in (2.0, 5.0)
+    )
+    error = np.hypot(small.log_evidence_stderr, large.log_evidence_stderr)
+    assert large.log_evidence == pytest.approx(small.log_evidence, abs=5 * error)
+
+
+def two_lines(process):
+    """The barriers of the least-squares lines below and above 305 K [eV]."""
+    kelvin = process.data["temperature"].values
+    log, inverse = np.log(process.data["conductivity"].values * kelvin), -1 / (8.617333262e-5 * kelvin)
+    return [np.polyfit(inverse[rows], log[rows], 1)[0] for rows in (kelvin < 305, kelvin > 305)]
+
+
+@pytest.mark.parametrize("scale", [0.002, 0.01])
+@pytest.mark.parametrize("seed", [1, 2, 3, 4, 5])
+def test_barriers_on_both_sides_of_a_jump_are_those_of_two_lines(seed, scale):
+    process = jumping(5.0)
+    _, modes = jump_modes(process, nd.Probe(name="oven", scale=scale), seed)
+    for column, slope in zip((0, 2), two_lines(process), strict=True):
+        drawn = modes.draws[:, column]
+        mean = modes.draw_weight @ drawn
+        sd = np.sqrt(modes.draw_weight @ (drawn - mean) ** 2)
+        assert mean == pytest.approx(slope, abs=(5 / np.sqrt(modes.effective_draws) + 0.03) * sd)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [1, 2])
+def test_ensembles_converge_across_a_jump(seed):
+    process = jumping(5.0)
+    model, modes = jump_modes(process, nd.Probe(name="oven", scale=0.002), seed)
+    chains = sample(model, modes, seed=np.random.SeedSequence(seed), ensembles=2, max_steps=4000, progress=False)
+    assert chains.converged
+    flat, ess = chains.draws.reshape(-1, len(model.parameters)), chains.check.ess
+    for column, slope in zip((0, 2), two_lines(process), strict=True):
+        mean, sd = flat[:, column].mean(), flat[:, column].std()
+        assert mean == pytest.approx(slope, abs=(5 / np.sqrt(ess[column]) + 0.03) * sd)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("probe", [nd.Probe(name="oven", scale=0.002), nd.Probe(name="oven", offset=0.1)])
+@pytest.mark.parametrize("law", [nd.PhaseTransition(temperature=305.0), nd.VTF(), nd.TwoArrhenius()])
+def test_sparse_data_converge_or_say_that_they_did_not(law, probe, seed):
+    jump = 5.0 if isinstance(law, nd.PhaseTransition) else 0.0
+    process = jumping(jump, kelvin=(290.0, 300.0, 310.0, 320.0), law=law)
+    found = nd.infer([process], seed=seed, probes=[probe], max_steps=600)
+    codes = {one["code"] for one in json.loads(found.attrs["warnings"])}
+    draws = found["posterior"].dataset
+    assert all(np.all(np.isfinite(draws[name])) for name in draws.data_vars)
+    model = JointModel([measurements(process, {"transport": process.data})], {"oven": probe}, {})
+    theta = np.stack([draws[name].values.ravel() for name in model.parameters], axis=1)
+    assert np.all(np.isfinite(model.log_prior(theta)))
+    assert "not-converged" in codes or draws.sizes["draw"] * draws.sizes["chain"] > 1000
+
+
+def test_search_that_failed_leaves_an_ensemble_that_can_move():
+    # One draw has all the weight, and but for those of the prior all proposals are that draw.
+    model, _, mean, spread = line_case(1)
+    modes = modes_of(model, [[0.0, 0.0, 0.0]])
+    alike = modes.points.copy()
+    alike[np.arange(len(alike)) % 10 > 0] = alike[0]
+    rng = np.random.default_rng(2)
+    alike[::10] = np.stack([prior.draw(len(alike[::10]), rng) for prior in model.priors.values()], axis=1)
+    weight = np.zeros(len(alike))
+    weight[1] = 1.0
+    failed = replace(modes, points=alike, draw_weight=weight, effective_draws=1.0)
+    chains = sample(model, failed, seed=np.random.SeedSequence(1), ensembles=2, max_steps=4000, progress=False)
+    assert chains.converged
+    flat, sd = chains.draws.reshape(-1, 3), np.sqrt(np.diag(spread))
+    assert np.all(np.abs(flat.mean(axis=0) - mean) < 5 * sd / np.sqrt(chains.check.ess))
 
 
 def test_many_parameters_are_moved_by_differences_alone():

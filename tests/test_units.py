@@ -32,6 +32,9 @@ VALUES = [
     ("1 S/cm", "conductivity", 100.0, 0.0),
     ("1 mS/cm", "conductivity", 0.1, 0.0),
     ("1 µS/cm", "conductivity", 1e-4, 0.0),
+    ("1 S cm-1", "conductivity", 100.0, 0.0),
+    ("25.5 ± 0.5 KΩ", "resistance", 25.5e3, 500.0),
+    ("0.785 cm2", "area", 0.785e-4, 0.0),
 ]
 SI = {"frequency": "Hz", "time": "s", "energy": "eV", "length": "m", "temperature": "K", "conductivity": "S/m"}
 

@@ -107,13 +107,22 @@ def _local_hops(pair: Pair) -> tuple[str, str]:
         "on the slow flank of a beta-BPP spectral density the slope is (beta - 1) times the barrier: "
         f"beta = {_number(beta, '.2f')} would do, which lies between 1 and 2 with probability {pair.larger:.2f}"
     )
-    field = pair.data[0]["larmor_frequency"].values
-    step = (2 - float(np.median(beta))) * np.log(field.max() / field.min())
+    field, inverse = np.log(pair.data[0]["larmor_frequency"].values), 1e3 / pair.data[0]["temperature"].values
+    left = 2 * np.std(field - np.polyval(np.polyfit(inverse, field, 1), inverse))  # what no barrier makes up for
+    power = 2 - float(np.median(beta))
     error = float(np.hypot((pair.data[0]["t1_stderr"] / pair.data[0]["t1"]).median(), pair.scatter))
-    if step > 3 * error and pair.entries[0]["law_fits"]:
-        shown = f"between its fields T1 would be off by a factor of {np.exp(step):.2f}"
+    if power * left > 3 * error and pair.entries[0]["law_fits"]:
+        shown = f"between its fields T1 would be off by a factor of {np.exp(power * np.ptp(field)):.2f}"
         return RULED_OUT, f"{text}; but {shown}, where its square describes T1 within about {100 * error:.0f} %"
     return COULD, f"{text}. Far enough apart, two fields tell: T1 then goes with the power beta of the field, not 2"
+
+
+def _another_motion(pair: Pair) -> tuple[str, str]:
+    """A rotation, or jumps among few sites, that relaxes the nucleus and carries nothing far."""
+    return NOT_TESTED, (
+        "a rotation or jumps among few sites would have a barrier of their own, on either flank and at all fields; "
+        "a Haven ratio above 1, another nucleus or a calculation tells"
+    )
 
 
 def _carrier_formation(pair: Pair) -> tuple[str, str]:
@@ -140,10 +149,7 @@ def _grain_boundaries(pair: Pair) -> tuple[str, str]:
     if part == "grain_boundary":
         return COULD, "the conductivity is that of the grain boundaries: E_EIS is their barrier"
     if pair.larger < _RARE:
-        return (
-            NOT_TESTED,
-            "boundaries in series mostly raise E_EIS, which here is the smaller; the bulk alone would tell",
-        )
+        return NOT_TESTED, "boundaries in series mostly raise E_EIS, here the smaller; the bulk alone would tell"
     if part == "total":
         return COULD, "the conductivity is that of the whole pellet: boundaries with a larger barrier raise E_EIS"
     return NOT_TESTED, "whether the conductivity is that of the bulk was not said; impedance spectra tell the two apart"
@@ -191,7 +197,7 @@ def _distribution(pair: Pair) -> tuple[str, str]:
     stretched = float(np.median(1 / np.sqrt(1 + 6 * (width / heat / np.pi) ** 2)))
     text += f"; if it lasts, recoveries have beta = {stretched:.2f}, and measured is {found:.2f} ± {error:.2f}"
     if found - 2 * error > stretched:
-        return RULED_OUT, f"{text} (unless spin diffusion or exchange evens it out)"
+        return NOT_TESTED, f"{text}: it does not last, as where ions hop on within T1 or spin diffusion evens it out"
     return COULD, f"{text} (the levels of a quadrupolar nucleus may lower it as well)"
 
 
@@ -270,7 +276,8 @@ def _temperatures(pair: Pair) -> tuple[str, str]:
 
 CAUSES: MappingProxyType[str, tuple[str, Callable[[Pair], tuple[str, str]]]] = MappingProxyType(
     {
-        "local-hops": ("Local and backward hops", _local_hops),
+        "local-hops": ("Backward hops", _local_hops),
+        "another-motion": ("A motion that carries no charge", _another_motion),
         "carrier-formation": ("Carriers that have to form", _carrier_formation),
         "grain-boundaries": ("Grain boundaries", _grain_boundaries),
         "sigma-convention": ("sigma in place of sigma T", _convention),

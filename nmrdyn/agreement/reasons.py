@@ -34,10 +34,11 @@ class Reason:
 def agreement(posterior: xr.DataTree, comparison: xr.Dataset, *, pair: str | None = None) -> list[Reason]:
     """What could explain that E_NMR and E_EIS differ, and what the data rule out, for every such pair of barriers.
 
-    Asked are local and backward hops, carriers that first have to form, grain boundaries, sigma in place of sigma T,
-    a distribution of barriers, the other flank of the T1 minimum, a phase transition, and errors of temperature. Each
-    is judged alone: "could explain" does not say that it does, and "ruled out" means that it could not make the
-    difference by itself, or that these data show it absent. Where the barriers are the same, one reason says so.
+    Asked are backward hops, a motion that carries no charge, carriers that first have to form, grain boundaries, sigma
+    in place of sigma T, a distribution of barriers, the other flank of the T1 minimum, a phase transition, and errors
+    of temperature. Each is judged alone: "could explain" does not say that it does, and "ruled out" means that it could
+    not make the difference by itself, or that these data show it absent. Where the barriers are the same, one reason
+    says so.
 
     Parameters
     ----------
@@ -69,7 +70,7 @@ def agreement(posterior: xr.DataTree, comparison: xr.Dataset, *, pair: str | Non
     >>> for reason in agreement(posterior, nd.compare(posterior)):
     ...     if reason.status in ("could explain", "ruled out"):
     ...         print(f"{reason.title}: {reason.status}")
-    Local and backward hops: could explain
+    Backward hops: could explain
     Carriers that have to form: could explain
     sigma in place of sigma T: ruled out
     The other flank of the T1 minimum: ruled out
@@ -118,7 +119,7 @@ def _pairs(posterior: xr.DataTree, comparison: xr.Dataset) -> Iterator[Pair]:
     draws, energies = posterior["posterior"].dataset, comparison["activation_energy"]
     for pair in comparison["pair"].values:
         labels = next((a, b) for a in owner for b in owner if f"{a} - {b}" == pair)
-        nmr = [label for label in labels if described[owner[label]]["kind"] in ("relaxation", "motion")]
+        nmr = [label for label in labels if _of_nmr(posterior, owner[label], described[owner[label]]["kind"])]
         far = [label for label in labels if described[owner[label]]["kind"] in FAR]
         if not (nmr and far):
             continue
@@ -136,6 +137,13 @@ def _pairs(posterior: xr.DataTree, comparison: xr.Dataset) -> Iterator[Pair]:
             probes={name: _said(text) for name, text in json.loads(posterior.attrs["probes"]).items()},
             scatter=float(draws[scatter].median()) if scatter in draws else 0.0,
         )
+
+
+def _of_nmr(posterior: xr.DataTree, name: str, kind: str) -> bool:
+    """Whether a process was seen by NMR; C(t) of a simulation, which leaves an amplitude, was not."""
+    return kind == "relaxation" or (
+        kind == "motion" and "amplitude" not in posterior[f"processes/{name}/{kind}"].dataset
+    )
 
 
 def _used(posterior: xr.DataTree, name: str, described: dict[str, Any]) -> xr.Dataset:

@@ -36,7 +36,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         action="append",
         default=[],
         metavar="HEAD=NAME (UNIT)",
-        help='read a column as another, such as "target=sigma (S/cm)"; may be repeated',
+        help='read a column as another, such as "target=sigma (S/cm)", or pass over it, "target="; may be repeated',
     )
     command.add_argument("--thickness", metavar="0.9mm", help='of the pellet; "0.90 ± 0.02 mm" with its error')
     for name, example in (("radius", "0.5cm"), ("diameter", "1cm"), ("area", "0.785cm^2")):
@@ -95,14 +95,12 @@ def _sigma(options: argparse.Namespace) -> None:
 
 def _write_plots(folder: Path, transport: xr.Dataset, lines: xr.Dataset) -> None:
     """lines.svg, and spectra.svg where there are any."""
-    import json
-
     from nmrdyn import plot
-    from nmrdyn.conductivity.read import read_spectra
+    from nmrdyn.conductivity.read import spectra_of
 
     figures: dict[str, Any] = {"lines.svg": plot.conductivity_lines(transport, lines).figure}
-    if "spectra" in transport.attrs:
-        figures["spectra.svg"] = plot.nyquist_grid(*read_spectra(**json.loads(transport.attrs["spectra"])))
+    if spectra := spectra_of(transport):
+        figures["spectra.svg"] = plot.nyquist_grid(*spectra)
     folder.mkdir(parents=True, exist_ok=True)
     for name, figure in figures.items():
         (folder / name).write_bytes(plot.svg(figure))
@@ -171,7 +169,7 @@ def _columns(texts: list[str]) -> dict[str, str] | None:
 
     pairs = [text.partition("=") for text in texts]
     for head, equals, name in pairs:
-        if not (head.strip() and equals and name.strip()):
+        if not (head.strip() and equals):
             raise InputError(
                 f"--columns: needed HEAD=NAME such as 'target=sigma (S/cm)', found {head + equals + name!r}"
             )

@@ -18,6 +18,7 @@ _SPREADSHEET_ERROR = re.compile(r"#(?:DIV/0!|N/A|VALUE!|REF!|NUM!|NAME\?|NULL!|W
 _SEPARATOR_LINE = re.compile(r'"?sep=[,;\t]"?', re.IGNORECASE)  # what a spreadsheet writes for itself
 _NUMBER = re.compile(r"[-+]?(?:[0-9]+(?:\.[0-9]*|,[0-9]+)?|[.,][0-9]+)(?:[eE][-+]?[0-9]{1,4})?")
 _GROUPED = re.compile(r"[-+]?[1-9][0-9]{0,2}(?:,[0-9]{3})+")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f]")
 _UNKNOWN = ("", "-", "nan", "n/a", "na")
 
 
@@ -30,11 +31,13 @@ class Cells:
     header : the cells of the first line that is no comment
     line : where it stands in the file, from 1
     rows : (line, cells) of those below that hold anything, as long as the header
+    encoding : of the file
     """
 
     header: list[str]
     line: int
     rows: list[tuple[int, list[str]]]
+    encoding: str = "utf-8-sig"
 
 
 def read_cells(file: Path, *, what: str) -> Cells:
@@ -43,16 +46,17 @@ def read_cells(file: Path, *, what: str) -> Cells:
     Raises
     ------
     InputError
-        Where the file cannot be read, is no text in UTF-8 or UTF-16, is above 4 MB or 100,000 lines, has no rows, or a
-        line has more cells than the header.
+        Where the file cannot be read, is no text in UTF-8, UTF-16 or Windows-1252, is above 4 MB or 100,000 lines, has
+        no rows, or a line has more cells than the header.
     """
-    lines = [(number, line) for number, line in enumerate(_LINE_END.split(_text(file, what)), 1) if _says(line)]
+    text, encoding = _text(file, what)
+    lines = [(number, line) for number, line in enumerate(_LINE_END.split(text), 1) if _says(line)]
     while lines and _stands_before(lines[0][1]):
         del lines[0]
     if not 2 <= len(lines) <= _MOST_ROWS:
         raise InputError(f"{file}: needed {what}, a header and rows of data, found {len(lines)} lines")
     (first, header_line), *body = lines
-    delimiter = next((mark for mark in "\t;" if mark in header_line), ",")
+    delimiter = _delimiter([line for _, line in lines])
     header = _split(header_line, delimiter, where=f"{file}, line {first}")
     rows = []
     for number, line in body:
@@ -64,7 +68,7 @@ def read_cells(file: Path, *, what: str) -> Cells:
             )
         if any(cells):
             rows.append((number, cells[: len(header)] + [""] * (len(header) - len(cells))))
-    return Cells(header, first, rows)
+    return Cells(header, first, rows, encoding)
 
 
 def has_decimal_commas(cells: Sequence[tuple[str, str]]) -> bool:
@@ -110,8 +114,15 @@ def number(cell: str, *, decimal_comma: bool, where: str) -> float:
     value = float(text) if _NUMBER.fullmatch(text) and "," not in text else math.nan
     if not math.isfinite(value):
         move = "write decimals with a point" if "," in cell else "leave the cell empty where it is not known"
+        if "±" in cell or "(" in cell:
+            move = "write the error in a column of its own"
         raise InputError(f"{where}: needed a finite number, found {cell[:40]!r}; {move}")
     return value
+
+
+def is_number(cell: str) -> bool:
+    """Whether a cell holds a number, with a decimal point or a comma."""
+    return bool(_NUMBER.fullmatch(cell.replace("−", "-")))
 
 
 def is_spreadsheet_error(cell: str) -> bool:
@@ -132,8 +143,16 @@ def _stands_before(line: str) -> bool:
     return not text.strip('"') or text.startswith('"#') or bool(_SEPARATOR_LINE.fullmatch(line.strip()))
 
 
-def _text(file: Path, what: str) -> str:
-    """What the file says, by its mark of the encoding."""
+def _delimiter(lines: list[str]) -> str:
+    """What sets cells apart; spaces where nothing else does and every line has as many words as the header."""
+    mark = next((mark for mark in "\t;," if mark in lines[0]), "")
+    words = len(lines[0].split())
+    spaced = not mark and words > 1 and '"' not in lines[0] and all(len(line.split()) == words for line in lines)
+    return mark or (" " if spaced else ",")
+
+
+def _text(file: Path, what: str) -> tuple[str, str]:
+    """What the file says, and its encoding: that of its mark, UTF-8, or what Excel writes on Windows."""
     try:
         found = file.is_file()
         data = file.read_bytes() if found and file.stat().st_size <= _LARGEST else b""
@@ -143,14 +162,21 @@ def _text(file: Path, what: str) -> str:
         raise InputError(f"{file}: needed {what}, found no such file; give the path of a CSV")
     if file.stat().st_size > _LARGEST:
         raise InputError(f"{file}: needed {what} of at most {_LARGEST / 1e6:g} MB, found more; is this the table?")
-    try:
-        return data.decode("utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{file}: needed text in UTF-8, found other bytes; save the table as CSV UTF-8") from error
+    marked = data.startswith((b"\xff\xfe", b"\xfe\xff"))
+    for encoding in ("utf-16",) if marked else ("utf-8-sig", "cp1252"):
+        try:
+            text = data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        # Units are letters that every code page for spreadsheets has in one place or not at all; bytes of no text show.
+        if encoding != "cp1252" or not _CONTROL.search(text):
+            return text, encoding
+    raise InputError(f"{file}: needed text in UTF-8, found other bytes; save the table as CSV UTF-8")
 
 
 def _split(line: str, delimiter: str, *, where: str) -> list[str]:
     """The cells of one line; by itself, so that a stray quote does not swallow the lines after it."""
+    line = line.strip(" ") if delimiter == " " else line
     try:
         cells = next(csv.reader([line], delimiter=delimiter, skipinitialspace=True, strict=True))
     except csv.Error as error:

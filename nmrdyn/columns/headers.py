@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from nmrdyn.columns.cells import is_number
 from nmrdyn.schema import ZERO_CELSIUS, InputError
 from nmrdyn.units import UNITS, factor_to_si
 
 _MOST_COLUMNS = 1000
+_LONGEST_UNIT = 40  # letters
 _LONGEST_NAME = 200  # letters; a longer header is no name of a column
 _LOGARITHM = re.compile(r"(log_?10|lg|ln|log)[ _]*(.+)", re.IGNORECASE)
 
@@ -112,6 +114,20 @@ def _splits(text: str) -> Iterator[tuple[str, str]]:
         yield text[: slash.start()].strip(), text[slash.end() :].strip()
 
 
+def with_units(header: list[str], below: list[str]) -> list[str] | None:
+    """The header with the units of the line below it, as Origin writes them; None where that line holds no units."""
+    # Two of them at least, and no number: one letter, such as A or K, may be the name of a sample.
+    inner = [cell[1:-1].strip() if cell[:1] + cell[-1:] in ("()", "[]") else cell for cell in below]
+    known = [
+        len(cell) <= _LONGEST_UNIT and any(factor_to_si(cell, units) is not None for units in UNITS.values())
+        for cell in inner[:_MOST_COLUMNS]
+    ]
+    if len(header) > _MOST_COLUMNS or sum(known) < 2 or any(is_number(cell) for cell in below):
+        return None
+    known = [one or cell == "%" for one, cell in zip(known, inner, strict=True)]
+    return [f"{name} ({unit})" if one else name for name, unit, one in zip(header, inner, known, strict=True)]
+
+
 def _unwrapped(text: str) -> str:
     """What a logarithm is of, without the brackets around it: (sigma/S cm-1), (sigma) (S/cm), (sigma)_stderr."""
     close = {"(": ")", "[": "]"}.get(text[0])
@@ -145,12 +161,16 @@ def _column(place: int, cell: str, spec: ColumnSpec, *, form: str, unit: str, wh
     units = UNITS[spec.dimension]
     factor_found = factor_to_si(unit, units)
     if factor_found is None:
-        found = f"the unit {unit[:40]!r}" if unit else "none"
+        found = (
+            f"the unit {unit[:40]!r}; convert to one of these"
+            if unit
+            else f"none; write it as in {f'{cell[:40]} ({next(iter(units))})'!r}"
+        )
         raise InputError(f"{where}: needed a unit for the column {cell[:40]!r} ({', '.join(units)}), found {found}")
     celsius = spec.dimension == "temperature" and unit != "K" and not spec.difference
     return Column(place, cell, form, factor_found, ZERO_CELSIUS if celsius else 0.0, remark=remark)
 
 
-def shown(header: list[str]) -> str:
+def shown(header: Sequence[str]) -> str:
     """Headers for an error: short, and without what a terminal would obey."""
-    return ", ".join(repr(cell[:40]) for cell in header[:20])
+    return ", ".join(repr(cell[:40]) for cell in header[:20])[:600]

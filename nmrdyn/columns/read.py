@@ -5,13 +5,13 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from nmrdyn.columns.cells import has_decimal_commas, is_spreadsheet_error, number, read_cells
-from nmrdyn.columns.headers import ERROR, Column, ColumnSpec, find_columns, shown
+from nmrdyn.columns.cells import Cells, has_decimal_commas, is_number, is_spreadsheet_error, number, read_cells
+from nmrdyn.columns.headers import ERROR, Column, ColumnSpec, find_columns, shown, with_units
 from nmrdyn.findings import Finding
 from nmrdyn.schema import Array, InputError
 
@@ -20,8 +20,9 @@ _SWAPPED = "are columns swapped, or is the unit in the header another?"
 
 
 TEMPERATURES: dict[str, ColumnSpec] = {
-    "temperature": ColumnSpec("t|temp|temperature", "temperature"),
+    "temperature": ColumnSpec(r"t|temp\.?|temperature", "temperature"),
     "1000/T": ColumnSpec(r"(?:1000|10\^?3|1e3) ?/ ?t", "reciprocal temperature", positive=True),
+    "1/T": ColumnSpec(r"1 ?/ ?t|t\^?[-−]1", "reciprocal temperature", positive=True),
     "temperature_stderr": ColumnSpec(f"(?:t|temp|temperature){ERROR}", "temperature", difference=True),
 }
 """The columns that `kelvin` makes temperatures of."""
@@ -41,6 +42,7 @@ class Table:
     ignored : headers of the columns that were not wanted
     relative : names of the errors that are relative to the value
     broken : places of cells that a spreadsheet could not compute (#DIV/0!), taken as unknown
+    encoding : of the file
     """
 
     path: Path
@@ -51,6 +53,7 @@ class Table:
     ignored: tuple[str, ...]
     relative: frozenset[str] = frozenset()
     broken: tuple[str, ...] = ()
+    encoding: str = "utf-8-sig"
 
     def where(self, row: int) -> str:
         """File and line of a row, for an error."""
@@ -60,21 +63,22 @@ class Table:
         """Which of several columns that say the same the table has; refused where that is not one."""
         found = [form for form in forms if form in self.numbers]
         if len(found) != 1:
-            others = ", ".join(repr(header[:40]) for header in self.ignored[:20])
-            listed = " and ".join(found) or others or "no other column"
+            listed = " and ".join(found) or shown(self.ignored) or "no other column"
             move = "leave one of these" if found else "rename the one that is meant"
             raise InputError(f"{self.path}: needed one column such as {example}, found {listed}; {move}")
         return found[0]
 
     def findings(self) -> list[Finding]:
-        """Columns that were not used, and cells that a spreadsheet could not compute."""
+        """Columns that were not used, cells that a spreadsheet could not compute, an encoding that was guessed."""
         found = []
         if self.ignored:
-            unused = ", ".join(repr(header[:40]) for header in self.ignored[:20])
-            found.append(Finding("columns-not-used", "", f"columns of the table not used: {unused}"))
+            found.append(Finding("columns-not-used", "", f"columns of the table not used: {shown(self.ignored)}"))
         if self.broken:
             text = f"cells without a value for an error of the spreadsheet: {', '.join(self.broken[:20])}"
             found.append(Finding("cells-without-value", "", text))
+        if self.encoding == "cp1252":
+            text = "the table is no UTF-8 and was read as Windows-1252; save it as CSV UTF-8 if names look wrong"
+            found.append(Finding("encoding-guessed", "", text))
         return found
 
 
@@ -83,14 +87,16 @@ def read_columns(
 ) -> Table:
     """Read the `wanted` columns of a table whose header names quantities and units, and pass over the others.
 
-    A unit stands as `T1 (s)`, `T1 [s]` or `T1/s`, in any spelling of its powers: `S/cm`, `S cm-1`, `S·cm⁻¹`. Cells
-    are apart by tabs, `;` or `,` (whichever of these comes first in that order in the header). Decimals have a point,
-    or all of them a comma. Empty cells, `-`, `nan`, `n/a` and the errors of spreadsheets (`#N/A`, `#DIV/0!`) are
-    unknown: NaN. Lines that begin with # are comments, empty lines are passed over; the first other line is the header.
+    A unit stands as `T1 (s)`, `T1 [s]` or `T1/s`, in any spelling of its powers: `S/cm`, `S cm-1`, `S·cm⁻¹`, or in a
+    line of units below the header, as Origin writes it. Cells are apart by tabs, `;` or `,` (whichever of these comes
+    first in that order in the header), or else by spaces. Decimals have a point, or all of them a comma. Empty cells,
+    `-`, `nan`, `n/a` and the errors of spreadsheets (`#N/A`, `#DIV/0!`) are unknown: NaN. Lines that begin with # are
+    comments, empty lines are passed over; the first other line is the header.
 
     Parameters
     ----------
-    path : the file, UTF-8 (or UTF-16 with its mark), at most 4 MB and 100,000 lines
+    path : the file, at most 4 MB and 100,000 lines, in UTF-8, in UTF-16 with its mark, or in Windows-1252, which Excel
+        writes; a finding ("encoding-guessed") says so
     wanted : the columns by the names the result gives them
     what : what the table holds, for errors: "a table of temperatures"
     renamed : headers of the file by what they are read as, {"target": "sigma (S/cm)"}; "" passes over a column
@@ -114,10 +120,16 @@ def read_columns(
     (array([0.2505,    nan]), ('Na', 'B'), (2, 3), ('note',))
     """
     file = Path(path)
-    cells = read_cells(file, what=what)
+    cells = _with_units_below(read_cells(file, what=what))
     where = f"{file}, line {cells.line}"
     header = _renamed(cells.header, renamed or {}, where=where)
     columns = find_columns(header, wanted, where=where, what=what)
+    said = [cell for cell in header if cell]
+    if not columns and (len(said) == 1 or all(is_number(cell) for cell in said)):
+        raise InputError(
+            f"{where}: needed a header that names quantities and units, as in 'T (K)', found {shown(said)}; write "
+            "one, begin lines above it with #, and set cells apart by tabs, ; or ,"
+        )
     lines = tuple(line for line, _ in cells.rows)
     texts: dict[str, tuple[str, ...]] = {}
     grid: dict[str, list[tuple[str, str]]] = {}
@@ -152,6 +164,7 @@ def read_columns(
             for cell, place in of_column
             if is_spreadsheet_error(cell)
         ),
+        encoding=cells.encoding,
     )
 
 
@@ -161,12 +174,12 @@ def kelvin(table: Table) -> tuple[Array, Array]:
     Raises
     ------
     InputError
-        Where the table has none or two of them, or a value can be none.
+        Where the table has none or several of them, or a value can be none.
     """
-    form = table.one_of(("temperature", "1000/T"), "temperature (K)")
+    form = table.one_of(("temperature", "1000/T", "1/T"), "temperature (K)")
     given = table.numbers[form]
     with np.errstate(over="ignore"):
-        temperature = given if form == "temperature" else 1000 / given
+        temperature = given if form == "temperature" else (1000 if form == "1000/T" else 1) / given
     known = temperature[np.isfinite(temperature)]
     wrong = np.flatnonzero((temperature <= 0) | (temperature > _HOTTEST))
     if wrong.size:
@@ -183,6 +196,41 @@ def kelvin(table: Table) -> tuple[Array, Array]:
             f"{table.where(int(wrong[0]))}: needed a temperature error of 0 K or more, found {stderr[wrong[0]]:g}"
         )
     return temperature, stderr
+
+
+def row_names(table: Table) -> list[str]:
+    """What the rows are called: as the column "experiment" says, or by their number.
+
+    Raises
+    ------
+    InputError
+        Where a name is empty, cannot be read, or comes twice.
+    """
+    if "experiment" not in table.texts:
+        return [str(row + 1) for row in range(len(table.lines))]
+    names = list(table.texts["experiment"])
+    seen: set[str] = set()
+    for row, name in enumerate(names):
+        if not name or len(name) > 200 or not name.isprintable():
+            raise InputError(
+                f"{table.where(row)}: needed a name of the experiment that can be read, found {name[:40]!r}"
+            )
+        if name in seen:
+            raise InputError(
+                f"{table.where(row)}: needed a different name for each experiment, found {name[:40]!r} twice; "
+                "number them, or leave the column out"
+            )
+        seen.add(name)
+    return names
+
+
+def _with_units_below(cells: Cells) -> Cells:
+    """The table with the units of a line below the header in it; comments may follow that line."""
+    header = with_units(cells.header, cells.rows[0][1]) if cells.rows else None
+    if header is None:
+        return cells
+    data = (place for place, (_, row) in enumerate(cells.rows) if any(is_number(cell) for cell in row))
+    return replace(cells, header=header, rows=cells.rows[next(data, len(cells.rows)) :])
 
 
 def _renamed(header: list[str], renamed: Mapping[str, str], *, where: str) -> list[str]:
@@ -213,7 +261,7 @@ def _value(cell: str, name: str, spec: ColumnSpec, column: Column, *, comma: boo
     if not math.isfinite(value):
         raise InputError(f"{where}: needed a finite number, found {cell[:40]!r} in {name}")
     if spec.positive and value <= 0:
-        move = f"is it log10 {name}? Otherwise " if spec.logarithm and value < 0 else ""
+        move = f"is it log10 {name}? Otherwise " if spec.logarithm and not spec.error and value < 0 else ""
         raise InputError(
             f"{where}: needed a value above 0, found {cell!r}; {move}leave the cell empty where it is not known"
         )

@@ -84,7 +84,7 @@ def straight_lines(
 
     Where one straight line is not what the data show, `straight` is False, the numbers stay, and `reason` says why:
     the rms in ln(sigma T) is above 0.3; the points are curved in both conventions (quadratic term, 1 %, five points or
-    more); the conductivity falls on heating (1 % over all steps, by the stated errors or 5 %, whichever is larger); a
+    more); the conductivity falls on heating (1 % over all steps, by stated errors or else the scatter, at least 5 %); a
     break is more likely (see below); there are fewer than three temperatures; the barrier is not between 0 and 2 eV;
     conductivities at one temperature differ by more than a factor of 2.
 
@@ -168,7 +168,9 @@ def _series(transport: xr.Dataset) -> Iterator[tuple[str, str, tuple[Array, Arra
         )
     known = np.isfinite(kelvin) & np.isfinite(sigma)
     if not known.any():
-        raise InputError(f"straight_lines: needed conductivities, found none in {sigma.size} rows; see their reasons")
+        reasons = dict.fromkeys(str(one) for one in transport["reason"].values) if "reason" in transport else {}
+        why = f": {next(iter(reasons))}" if any(reasons) else "; see their reasons"
+        raise InputError(f"straight_lines: needed conductivities, found none in {sigma.size} rows{why}")
     error = transport["conductivity_stderr"].values / sigma
     sample, direction = (
         transport[name].values.astype(str) if name in transport.coords else np.full(sigma.shape, "")

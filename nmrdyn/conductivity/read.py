@@ -15,6 +15,7 @@ import xarray as xr
 from nmrdyn.conductivity.cell import PARTS, Cell, conductivity_of, with_common_error
 from nmrdyn.conductivity.table import transport_of_table
 from nmrdyn.findings import Finding, attach, attached, within
+from nmrdyn.join import join
 from nmrdyn.schema import InputError, stamp
 
 _SPECTRA = (".dta", ".mpt", ".z", ".par")  # files that hold one impedance spectrum, never a table
@@ -42,7 +43,7 @@ def read_conductivity(
     are columns such as `conductivity_stderr (S/cm)`, `sigma_err (%)`, `log10 sigma_stderr`, `temperature_stderr (K)`. A
     column `sample` tells samples apart, one `direction` (or `run`, `ramp`) heating from cooling; without it a turn in
     the order of the temperatures of a sample does, if there are two steps before and behind it. Cells and comments are
-    as `nmrdyn.columns.read_columns` has them.
+    as `nmrdyn.columns.read.read_columns` has them.
 
     A folder and a file of a potentiostat are impedance spectra, of which `fit_impedance` tells the resistances.
 
@@ -116,18 +117,25 @@ def _transport_of_spectra(
             f"{file}: needed the geometry of the sample beside impedance spectra, found none; "
             "say cell=Cell(thickness=0.9e-3, radius=5e-3) in m"
         )
+    temperature = str(temperature) if isinstance(temperature, Path) else temperature
     how = {"path": str(file), "circuit": circuit or "auto", "temperature": temperature}
-    transport = conductivity_of(read_spectra(**how)[1], cell, part=part)
+    transport = conductivity_of(_read_spectra(**how)[1], cell, part=part)
     if temperature is None or isinstance(temperature, str):
-        transport.attrs["spectra"] = json.dumps(how)
+        transport.attrs["spectra"] = json.dumps([how])
     unknown = np.full(transport.sizes["experiment"], "")
     return transport.assign_coords(
         {name: ("experiment", unknown) for name in ("sample", "direction") if name not in transport.coords}
     )
 
 
-def read_spectra(path: str | Path, *, circuit: str, temperature: Any) -> tuple[xr.Dataset, xr.Dataset]:
-    """Impedance spectra and their resistances; `json.loads(transport.attrs["spectra"])` names those of a transport."""
+def spectra_of(transport: xr.Dataset) -> tuple[xr.Dataset, xr.Dataset] | None:
+    """The impedance spectra that a transport was made of, read again, and their resistances; None for other data."""
+    read = [_read_spectra(**how) for how in json.loads(transport.attrs.get("spectra", "[]"))]
+    return (join([one for one, _ in read]), join([one for _, one in read])) if read else None
+
+
+def _read_spectra(path: str | Path, *, circuit: str, temperature: Any) -> tuple[xr.Dataset, xr.Dataset]:
+    """Impedance spectra and their resistances."""
     from nmrdyn.conductivity.impedance.fit import fit_impedance
     from nmrdyn.conductivity.impedance.read import read_impedance
 

@@ -126,6 +126,8 @@ def _conductivities(table: Table, part: str, temperature: Array) -> tuple[Array,
     if parts and part not in parts and not (plain and part == "total"):
         raise InputError(f"{table.path}: needed the conductivity of the {part}, found {', '.join(parts)}; ask for that")
     names = tuple(f"{part} {form}" for form in forms) if part in parts else forms
+    if plain and part == "total" and part in parts:
+        raise InputError(f"{table.path}: needed one column of the total conductivity, found two; leave one of these")
     name = table.one_of(names, "'conductivity (S/cm)'")
     errors = [f"{one}_stderr" for one in names if f"{one}_stderr" in table.numbers]
     if len(errors) > 1:
@@ -181,8 +183,9 @@ def _geometry(table: Table, cell: Cell | None) -> tuple[Array, Array]:
     if "thickness" not in columns or len(columns) != 2:
         raise InputError(
             f"{table.path}: needed the geometry of the sample beside resistances, found "
-            f"{' and '.join(columns) or 'none'}; say cell=Cell(thickness=0.9e-3, radius=5e-3) in m, or add the columns "
-            "'thickness (mm)' and one of 'diameter (mm)', 'radius (mm)' and 'area (cm^2)'"
+            f"{' and '.join(columns) or 'none'}; say cell=Cell(thickness=0.9e-3, radius=5e-3) in m (nmrdyn sigma: "
+            "--thickness 0.9mm --radius 5mm), or add the columns 'thickness (mm)' and one of 'diameter (mm)', "
+            "'radius (mm)' and 'area (cm^2)'"
         )
     constant, error = np.full(n, np.nan), np.full(n, np.nan)
     for row in range(n):
@@ -215,7 +218,7 @@ def _direction(table: Table, temperature: Array, sample: npt.NDArray[np.str_]) -
         if word is None:
             raise InputError(
                 f"{table.where(row)}: needed heating or cooling as the direction, found {cell[:40]!r}; write one of "
-                "these, or pass over the column with columns={'run': ''}"
+                "these, or pass over the column with columns={'run': ''} (nmrdyn sigma: --columns run=)"
             )
         words.append(word)
     return np.array(words, dtype="<U7")

@@ -124,9 +124,14 @@ def phases(temperature: Array, transitions: tuple[float, ...]) -> list[tuple[str
 def falls(temperature: Array, conductivity: Array, *, relative_error: Array) -> Iterator[str]:
     """Sentences on conductivities that differ at one temperature, or fall on heating beyond their errors.
 
-    All have shape (n,), `temperature` in K. Errors that are NaN or below 5 % count as 5 %; the level of 1 % is that of
-    all steps together.
+    All have shape (n,), `temperature` in K. Errors that are NaN are the scatter about a straight line (by its median,
+    which one point does not move); those below 5 % count as 5 %. The level of 1 % is that of all steps together.
     """
+    if np.ptp(temperature) > _SAME_TEMPERATURE:
+        scatter = stats.median_abs_deviation(
+            _without_line(_standardised(1 / temperature), np.log(conductivity)[:, np.newaxis])[:, 0], scale="normal"
+        )
+        relative_error = np.where(np.isnan(relative_error), scatter, relative_error)
     order = np.argsort(temperature, kind="stable")
     start = gaps(temperature[order])
     middle = [float(group.mean()) for group in np.split(temperature[order], start)]

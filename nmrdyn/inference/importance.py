@@ -25,7 +25,7 @@ _T_WIDTH = 1.1  # a little wider than the mode
 _PRIOR_SHARE = 0.1
 _KERNELS = 150
 _MOMENTS = 2  # times that the kernels at the modes are fitted to the weighted draws
-_LEAST_DRAWS = 10  # effective draws a parameter that such a fit needs
+LEAST_DRAWS = 10  # effective draws a parameter that such a fit needs
 _WIDER = 2.0  # a kernel with fewer
 _ENOUGH, _POOR = 0.5, 0.2  # effective draws over draws; below, kernels are fitted, or others made about the draws
 _FIRST_BATCHES = 2  # of a new proposal
@@ -219,7 +219,7 @@ def _moments(found: Weighted, last: Proposal, draws: int) -> Proposal:
     for kernel in range(len(last.share)):
         own = label == kernel
         share.append(found.weight[own].sum())
-        if share[-1] ** 2 > _LEAST_DRAWS * d * np.sum(found.weight[own] ** 2):
+        if share[-1] ** 2 > LEAST_DRAWS * d * np.sum(found.weight[own] ** 2):
             centre[kernel], transform[kernel] = spread(found.sample[own], found.weight[own])
             transform[kernel] *= _T_WIDTH
     return Proposal(_shares(np.array(share), draws), centre, transform)

@@ -29,7 +29,7 @@ from nmrdyn.inference.diagnostics import (
     diagnose,
     with_reported,
 )
-from nmrdyn.inference.importance import spread, systematic
+from nmrdyn.inference.importance import LEAST_DRAWS, draw_prior, spread, systematic
 from nmrdyn.inference.model import JointModel
 from nmrdyn.inference.modes import Modes
 from nmrdyn.schema import Array
@@ -37,6 +37,7 @@ from nmrdyn.schema import Array
 DISCARDED = 5  # one in so many steps, the first ones, is left out
 _WALKERS = 128
 _KDE_DIMENSIONS = 10  # kernel proposals halve the autocorrelation time up to here, and gain nothing at 14
+_PRIOR_DRAWS = 4000  # of which those with a likelihood above 0 are starts after a search that failed
 _FIRST_BLOCK, _LEAST_BLOCK = 60, 20  # steps between checks
 _GROWTH = 3  # steps of a block over those before it, at most
 _SPARE = 1.05  # more steps than the autocorrelation time so far asks for, since it is uncertain
@@ -181,7 +182,7 @@ def sample(
     study = _study(model, seed) | {"ensembles": str(ensembles), "walkers": str(walkers), "moves": said}
     coordinates = modes.coordinates
     # Round coordinates: Hz beside eV, and Ea beside log tau0, would make ill-conditioned proposals.
-    centre, shape = spread(modes.points, modes.draw_weight)
+    centre, shape = _round(modes)
     stored = None
     if checkpoint is not None:
         require_place(checkpoint)
@@ -253,8 +254,21 @@ def _require_same_density(path: Path, target: Reported, states: list[emcee.State
             raise CheckpointError(another_study(path, ["data or model"]))
 
 
+def _searched(modes: Modes) -> bool:
+    """Whether enough importance draws carry the weight to tell how wide the posterior is."""
+    return modes.effective_draws > LEAST_DRAWS * modes.points.shape[1]
+
+
+def _round(modes: Modes) -> tuple[Array, Array]:
+    """Mean and spread of the importance draws; where too few carry the weight to tell them, of the proposals."""
+    return spread(modes.points, modes.draw_weight if _searched(modes) else np.ones(len(modes.points)))
+
+
 def _start(modes: Modes, centre: Array, shape: Array, seed: np.random.SeedSequence, walkers: int) -> emcee.State:
-    """Systematic resampling of the importance draws; where too few carry the weight, the proposals themselves."""
+    """Systematic resampling of the importance draws; where too few carry the weight, the proposals themselves.
+
+    Where the search failed, proposals may all be alike, which no ensemble can start from: half come from the prior.
+    """
     rng = np.random.default_rng(seed)
     legacy = np.random.RandomState(rng.integers(2**32, dtype=np.uint32))
     if modes.effective_draws > 4 * walkers:
@@ -262,7 +276,12 @@ def _start(modes: Modes, centre: Array, shape: Array, seed: np.random.SeedSequen
     else:
         possible = np.flatnonzero(modes.draw_weight > 0)
         chosen = rng.choice(possible, walkers, replace=possible.size < walkers)
-    start = np.linalg.solve(shape, (modes.points[chosen] - centre).T).T
+    points = modes.points[chosen]
+    if not _searched(modes):
+        drawn = draw_prior(modes.coordinates.model, _PRIOR_DRAWS, rng)
+        drawn = drawn[np.isfinite(modes.coordinates.model(drawn))][: walkers // 2]
+        points[: len(drawn)] = modes.coordinates.outside(drawn)
+    start = np.linalg.solve(shape, (points - centre).T).T
     return emcee.State(start, random_state=legacy.get_state())
 
 

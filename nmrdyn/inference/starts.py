@@ -11,6 +11,8 @@ from nmrdyn.inference.coordinates import Coordinates
 from nmrdyn.inference.measurements import Measurements
 from nmrdyn.inference.model import JointModel
 from nmrdyn.inference.process import law_parameter
+from nmrdyn.laws.law import LN10
+from nmrdyn.laws.phase_transition import PhaseTransition
 from nmrdyn.motion import inversion
 from nmrdyn.motion.mechanism import Mechanism
 from nmrdyn.schema import BOLTZMANN_EV, Array
@@ -42,7 +44,26 @@ def _line(target: Coordinates, one: Measurements, log_tau: Array) -> Array:
     at = np.mean(log_tau + barrier * (1 / (BOLTZMANN_EV * middle) - inverse))
     noise = {"log10_noise": np.array(np.log10(max(rms, 1e-9)))}
     sets = _like(one, log_tau=at, barrier=barrier, temperature=middle)
+    if isinstance(one.process.law, PhaseTransition):
+        sets = [_two_lines(one.process.law, values, one.temperature, log_tau) for values in sets]
     return np.concatenate([_points(target, one, values | noise, n=1) for values in sets])
+
+
+def _two_lines(law: PhaseTransition, values: dict[str, Array], temperature: Array, log_tau: Array) -> dict[str, Array]:
+    """`values`, with the straight line of each side of the transition that has two temperatures.
+
+    One line through both would be far from each where ln tau_c jumps, and may lie beyond the prior.
+    """
+    at = values["transition_temperature"] if law.temperature is None else law.temperature
+    above = temperature >= at
+    inverse = 1 / (BOLTZMANN_EV * temperature)
+    lines: dict[str, Array] = {}
+    for side, rows in (("below", ~above), ("above", above)):
+        if np.unique(temperature[rows]).size > 1:
+            slope = np.polyfit(inverse[rows], log_tau[rows], 1)[0]
+            lines[f"activation_energy_{side}"] = barrier = np.array(max(slope, 0.01))
+            lines[f"log10_tau0_{side}"] = np.array(np.mean(log_tau[rows] - barrier * inverse[rows]) / LN10)
+    return values | lines
 
 
 def _scanned(target: Coordinates, one: Measurements, mechanism: Mechanism) -> Array:

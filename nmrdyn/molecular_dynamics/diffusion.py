@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from nmrdyn.columns.headers import ColumnSpec
-from nmrdyn.columns.read import TEMPERATURES, kelvin, read_columns
+from nmrdyn.columns.read import TEMPERATURES, kelvin, read_columns, row_names
 from nmrdyn.findings import attach
 from nmrdyn.schema import InputError, stamp
 
@@ -62,16 +62,13 @@ def read_diffusion(path: str | Path) -> xr.Dataset:
             f"{table.where(int(too_large[0]))}: needed a diffusion coefficient of at most {_LARGEST:g} m^2/s, found "
             f"{value[too_large[0]]:g}; is the unit in the header another, or are columns swapped?"
         )
-    names = table.texts.get("experiment", tuple(str(row + 1) for row in range(n)))
-    if len(set(names)) < n:
-        raise InputError(f"{table.path}: needed a different name for each run, found one twice; leave the column out")
     diffusion = xr.Dataset(
         {
             "diffusion": ("experiment", value),
             "diffusion_stderr": ("experiment", table.numbers.get("stderr", np.full(n, np.nan))),
         },
         coords={
-            "experiment": list(names),
+            "experiment": row_names(table),
             "temperature": ("experiment", temperature),
             "temperature_stderr": ("experiment", temperature_stderr),
         },

@@ -9,7 +9,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from nmrdyn.plot.style import COLOURS, arrhenius_axes, style
+from nmrdyn.plot.style import COLOURS, arrhenius_axes, named, style
 from nmrdyn.schema import Array, InputError, require
 
 
@@ -29,7 +29,7 @@ def arrhenius(posterior: xr.DataTree, quantity: str, *, ax: Axes | None = None) 
     with style():
         axes = ax if ax is not None else Figure(figsize=(4.6, 3.6)).subplots()
         for index, (name, process) in enumerate(posterior["processes"].children.items()):
-            draw[quantity](axes, process, name, COLOURS[index % len(COLOURS)])
+            draw[quantity](axes, process, named(name), COLOURS[index % len(COLOURS)])
         arrhenius_axes(axes)
         axes.legend()
     return axes

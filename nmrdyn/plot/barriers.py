@@ -9,7 +9,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from nmrdyn.plot.style import COLOURS, GREY, style
+from nmrdyn.plot.style import COLOURS, GREY, named, style
 from nmrdyn.schema import Array, require
 
 
@@ -24,7 +24,7 @@ def barriers(comparison: xr.Dataset, *, ax: Axes | None = None) -> Axes:
             draws = 1e3 * comparison["activation_energy"].sel(process=name).values
             fits = bool(comparison["law_fits"].sel(process=name))
             _density(axes, draws, len(names) - 1 - index, COLOURS[index % len(COLOURS)] if fits else GREY)
-            labels.append(str(name) if fits else f"{name}\n(law does not fit)")
+            labels.append(named(name) if fits else f"{named(name)}\n(law does not fit)")
         axes.set_yticks(range(len(names) - 1, -1, -1), labels)
         axes.set_xlabel("activation energy / meV")
     return axes
@@ -42,7 +42,7 @@ def differences(comparison: xr.Dataset, *, ax: Axes | None = None) -> Axes:
         for index, pair in enumerate(pairs):
             draws = 1e3 * comparison["difference"].sel(pair=pair).values
             _density(axes, draws, len(pairs) - 1 - index, "#333333")
-        labels = [f"{p}\n{v}" for p, v in zip(pairs, comparison["verdict"].values, strict=True)]
+        labels = [f"{named(p)}\n{v}" for p, v in zip(pairs, comparison["verdict"].values, strict=True)]
         axes.set_yticks(range(len(pairs) - 1, -1, -1), labels)
         axes.set_xlabel(f"difference / meV (grey: the margin, ±{margin:g} meV)")
     return axes
@@ -120,7 +120,7 @@ def budget(posterior: xr.DataTree, *, ax: Axes | None = None) -> Axes:
         for at, reach, variance in zip(level, end, table["total"].values, strict=True):
             axes.text(100 * reach + 1.5, at, f"{1e3 * np.sqrt(variance):.1f} meV", va="center")
         axes.axvline(0, lw=0.8, color="black")
-        axes.set_yticks(level, table["quantity"].values)
+        axes.set_yticks(level, [named(name) for name in table["quantity"].values])
         axes.set_xlim(min(0.0, 100 * share.min() - 2), 100 * end.max() + 18)
         axes.set_xlabel("share of the variance / %")
         axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4)
@@ -135,10 +135,10 @@ def savage_dickey(comparison: xr.Dataset, *, ax: Axes | None = None) -> Axes:
         axes = ax if ax is not None else Figure(figsize=(4.6, 3.4)).subplots()
         axes.axhspan(1 / 3, 3, color=GREY, alpha=0.15, lw=0)
         axes.axhline(1, lw=0.8, color=GREY)
-        for index, pair in enumerate(comparison["pair"].values):
-            factor = comparison["bayes_factor"].sel(pair=pair).values
-            if np.isfinite(factor).any():
-                axes.plot(width, factor, lw=1.2, color=COLOURS[index % len(COLOURS)], label=str(pair))
+        known = comparison.isel(pair=np.flatnonzero(np.isfinite(comparison["bayes_factor"].values).any(axis=1)))
+        for index, pair in enumerate(known["pair"].values):
+            factor = known["bayes_factor"].sel(pair=pair).values
+            axes.plot(width, factor, lw=1.2, color=COLOURS[index % len(COLOURS)], label=named(pair))
         axes.set_xscale("log")
         axes.set_yscale("log")
         axes.set_xlabel("sd of the difference, if there is one / meV")

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy import stats
 
-from nmrdyn.plot.style import COLOURS, arrhenius_axes, style
+from nmrdyn.plot.style import COLOURS, arrhenius_axes, named, style
 from nmrdyn.schema import BOLTZMANN_EV, require
 
 _MARKERS = "os^Dv<>P"
@@ -37,7 +37,7 @@ def conductivity_lines(transport: xr.Dataset, lines: xr.Dataset, *, ax: Axes | N
             points = _points(transport, line)
             colour = COLOURS[index % len(COLOURS)]
             names = [str(line[name].item()) for name in ("sample", "direction", "phase")]
-            _draw_points(axes, points, colour, marker, label=", ".join([*filter(None, names), _barrier(line)]))
+            _draw_points(axes, points, colour, marker, label=named(", ".join([*filter(None, names), _barrier(line)])))
             if np.isfinite(line["rms"].values[0]):
                 _draw_line(axes, points, line.sel(convention="sigma_T"), colour)
         axes.set_ylabel("σT / (S K/m)")

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from nmrdyn.plot.style import COLOURS, GREY, arrhenius_axes, style
+from nmrdyn.plot.style import COLOURS, GREY, arrhenius_axes, named, style
 from nmrdyn.schema import require
 
 _FEW = 5  # temperatures, which are drawn as points
@@ -25,8 +25,8 @@ def haven(found: xr.Dataset, *, ax: Axes | None = None) -> Axes:
     with style():
         axes = ax if ax is not None else Figure(figsize=(4.6, 3.6)).subplots()
         nmr, conductivity = found.attrs["nmr"], found.attrs["conductivity"]
-        _band(axes, found["predicted"], COLOURS[0], f"{nmr}: predicted for a Haven ratio of 1")
-        _band(axes, found["measured"], COLOURS[1], f"{conductivity}: law of the measured")
+        _band(axes, found["predicted"], COLOURS[0], f"{named(nmr)}: predicted for a Haven ratio of 1")
+        _band(axes, found["measured"], COLOURS[1], f"{named(conductivity)}: law of the measured")
         axes.set_ylabel("conductivity / (S/m)")
         _finish(axes, found)
         axes.legend()

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from nmrdyn.plot.style import COLOURS, GREY, style
+from nmrdyn.plot.style import COLOURS, GREY, named, style
 from nmrdyn.schema import ZERO_CELSIUS, InputError, require
 
 _PREFIXES = {-3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T"}
@@ -81,7 +81,7 @@ def _draw(axes: Axes, spectrum: xr.Dataset, resistance: xr.Dataset, name: str) -
     if "fit_real" in resistance:
         axes.plot(resistance["fit_real"] / scale, -resistance["fit_imaginary"] / scale, lw=1.0, color="black")
     inside = real <= width
-    height = max(np.nanmax(np.where(inside & (imaginary <= 0.75 * width), imaginary, np.nan)), 0.3 * width)
+    height = max(np.max(np.where(inside & (imaginary <= 0.75 * width), imaginary, 0.0)), 0.3 * width)
     _label_decades(axes, frequency, real / scale, imaginary / scale, frame=(width / scale, height / scale))
     depth = _bars(axes, resistance, total, stderr, scale=scale, unit=unit, step=0.11 * width / scale)
     for key, value in limits.items():
@@ -92,7 +92,7 @@ def _draw(axes: Axes, spectrum: xr.Dataset, resistance: xr.Dataset, name: str) -
                 f"R {sign} {value / scale:.3g} {unit}", (value / scale, 0.97), xycoords=("data", "axes fraction"),
                 xytext=(-3, 0), textcoords="offset points", ha="right", va="top", fontsize=7,
             )  # fmt: skip
-    lowest = np.nanmin(np.where(inside, imaginary, np.nan)) / scale
+    lowest = np.min(np.where(inside, imaginary, 0.0)) / scale
     axes.set_xlim(min(0.0, np.nanmin(real) / scale) - 0.03 * width / scale, width / scale)
     axes.set_ylim(min(-depth, 1.2 * lowest), 1.15 * height / scale)
     axes.set_aspect("equal", adjustable="box")
@@ -103,7 +103,7 @@ def _draw(axes: Axes, spectrum: xr.Dataset, resistance: xr.Dataset, name: str) -
     axes.set_ylabel(f"−Z'' / {unit}")
     kelvin = spectrum["temperature"].item()
     where = f" · {kelvin - ZERO_CELSIUS:.1f} °C" if np.isfinite(kelvin) else ""
-    axes.set_title(f"{name}{where}", pad=4)
+    axes.set_title(f"{named(name)}{where}", pad=4)
 
 
 def _label_decades(axes: Axes, frequency: Any, real: Any, imaginary: Any, *, frame: tuple[float, float]) -> None:

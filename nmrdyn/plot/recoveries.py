@@ -7,7 +7,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from nmrdyn.plot.style import COLOURS, GREY, style
+from nmrdyn.plot.style import COLOURS, GREY, named, style
 from nmrdyn.schema import ZERO_CELSIUS, require
 
 
@@ -42,7 +42,7 @@ def _one_recovery(top: Axes, bottom: Axes, recovery: xr.Dataset, relaxation: xr.
     where = f"{kelvin - ZERO_CELSIUS:.1f} °C" if np.isfinite(kelvin) else "T unknown"
     used, planned = int(np.isfinite(recovery["signal"]).sum()), int(recovery["rows_planned"])
     partial = f" · {used}/{planned} rows" if used < planned else ""
-    top.set_title(f"{recovery['experiment'].item()} · {where}{partial}", pad=3)
+    top.set_title(f"{named(recovery['experiment'].item())} · {where}{partial}", pad=3)
     top.tick_params(labelbottom=False)
     if np.isnan(relaxation["t1"].item()):
         top.text(0.5, 0.5, "no T1", ha="center", va="center", transform=top.transAxes, color=GREY)
@@ -74,7 +74,7 @@ def t1_distribution(distribution: xr.Dataset, *, ax: Axes | None = None) -> Axes
                 continue
             colour = COLOURS[index % len(COLOURS)]
             axes.fill_between(t1, *one["band"].values.T, color=colour, alpha=0.2, lw=0)
-            axes.plot(t1, one["distribution"], lw=1.2, color=colour, label=str(name))
+            axes.plot(t1, one["distribution"], lw=1.2, color=colour, label=named(name))
             axes.plot(one["peak_t1"], np.interp(one["peak_t1"], t1, one["distribution"]), "v", ms=4, color=colour)
         if reached.any():
             for start, stop in ((t1[0], t1[reached][0]), (t1[reached][-1], t1[-1])):

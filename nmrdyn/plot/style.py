@@ -43,6 +43,11 @@ def style() -> Iterator[None]:
         yield
 
 
+def named(name: object) -> str:
+    """A name from the data as text of a figure; matplotlib would take what stands between two $ for mathematics."""
+    return str(name).replace("$", r"\$")
+
+
 def svg(figure: Figure) -> bytes:
     """A figure as an SVG file; the same figure gives the same bytes."""
     buffer = io.BytesIO()

@@ -172,18 +172,28 @@ def _figures(posterior: xr.DataTree, comparison: xr.Dataset, described: dict[str
         "haven": _svg(_drawn(plot.haven(haven))) if haven is not None else None,
         "haven_ratio": _svg(_drawn(plot.haven_ratio(haven))) if haven is not None else None,
         "recoveries": {},
-        "spectra": {
-            name: _svg(plot.nyquist_grid(node["impedance"].dataset, node["resistance"].dataset))
-            for name, node in posterior["processes"].children.items()
-            if "impedance" in node
-        },
+        "spectra": {},
+        "same_spectra": {},
         "corner": {name: _svg(plot.corner(posterior, name)) for name in described},
     }
     for name in nmr:
         node = posterior["processes"].children[name]
         if "recovery" in node:
             figures["recoveries"][name] = _svg(plot.recoveries(node["recovery"].dataset, node["relaxation"].dataset))
+    for name, node in posterior["processes"].children.items():
+        if "impedance" in node:
+            stages = node["impedance"].dataset, node["resistance"].dataset
+            drawn = (other for other in figures["spectra"] if _same(node, posterior["processes"].children[other]))
+            if first := next(drawn, None):  # bulk and grain boundaries of the same spectra
+                figures["same_spectra"][name] = first
+            else:
+                figures["spectra"][name] = _svg(plot.nyquist_grid(*stages))
     return figures
+
+
+def _same(one: xr.DataTree, other: xr.DataTree) -> bool:
+    """Whether two processes have the same spectra with the same resistances."""
+    return all(one.children[stage].equals(other.children[stage]) for stage in ("impedance", "resistance"))
 
 
 def _drawn(axes: Any) -> Figure:

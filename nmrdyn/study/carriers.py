@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from nmrdyn.findings import attached
 from nmrdyn.inference.process import Process
 from nmrdyn.priors import Normal, Prior
 from nmrdyn.schema import InputError
@@ -16,6 +17,11 @@ from nmrdyn.units import Quantity, parse
 _LENGTHS = {"lattice_constant": "length", "cell_volume": "volume", "jump_distance": "length"}
 _NUMBERS = ("ions_per_cell", "correlation_factor", "correlation_times_per_jump")
 _NEEDED = ("nmr", "conductivity", "charge", "ions_per_cell", "jump_distance", "dimensions", "correlation_factor")
+
+_KINDS = {
+    "nmr": (("relaxation", "motion"), "T1 or correlation times"),
+    "conductivity": (("transport",), "conductivities"),
+}
 
 
 @dataclass(frozen=True)
@@ -39,9 +45,14 @@ def read_haven(table: Mapping[str, Any], processes: Sequence[Process], where: st
     if missing := [key for key in _NEEDED if key not in table]:
         raise InputError(f"{where}: needed {', '.join(missing)}, found {', '.join(table) or 'none'}")
     by_name = {process.name: process for process in processes}
-    for key in ("nmr", "conductivity"):
+    for key in _KINDS:
         if not isinstance(table[key], str) or table[key] not in by_name:
             raise InputError(f"{where}: needed {key} = one of {', '.join(by_name)}, found {shown(table[key])}")
+        kinds, wanted = _KINDS[key]
+        if by_name[table[key]].datum not in kinds:
+            raise InputError(f"{where}: needed a process of {wanted} for {key}, found {by_name[table[key]].mechanism}")
+    if "rotational-rank" in {finding.code for finding in attached(by_name[table["nmr"]].data)}:
+        raise InputError(f"{where}: needed jumps of ions for nmr, found {shown(table['nmr'])}, a rotation of molecules")
     lengths = {
         key: _believed(parse(table[key], dimension, name=f"{where}, {key}", positive=True))
         for key, dimension in _LENGTHS.items()

@@ -88,10 +88,13 @@ def _data(
                     f"{where}: needed a mechanism of the kind {_KIND[kind]} for the key {key}, found {mechanism}; "
                     f"leave {key} out"
                 )
-    if "larmor" in entry and (not table or isinstance(mechanism, Conductivity | Diffusion)):
+    without_spins = isinstance(mechanism, Conductivity | Diffusion) or "autocorrelation" in entry
+    if "larmor" in entry and (not table or without_spins):
         raise InputError(
             f"{where}: needed a table of T1 or tau_c (CSV) for the key larmor, found {path}; leave larmor out"
         )
+    if "nucleus" in entry and without_spins:
+        raise InputError(f"{where}: needed data of NMR for the key nucleus, found {path}; leave nucleus out")
     if isinstance(mechanism, Conductivity):
         return _conductivity(entry, path, file, where), None
     if isinstance(mechanism, Diffusion):
@@ -162,8 +165,8 @@ def _rotation(entry: Mapping[str, Any], path: Path, where: str) -> xr.Dataset:
     table = as_table(entry["autocorrelation"], "autocorrelation", where)
     place = f"{where}, autocorrelation"
     require_known(table, {"rank", "steps", "start", "molecules", "length", "temperature"}, place)
-    if "rank" not in table:
-        raise InputError(f"{place}: needed rank = 1 or 2, found {', '.join(table) or 'none'}")
+    if isinstance(table.get("rank"), bool) or table.get("rank") not in (1, 2):
+        raise InputError(f"{place}: needed rank = 1 or 2, found {shown(table.get('rank'))}")
     options: dict[str, Any] = {"rank": table["rank"], "steps": table.get("steps")}
     for key in ("start", "length"):
         if key in table:

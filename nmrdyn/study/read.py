@@ -64,6 +64,7 @@ def read_study(file: Path) -> Study:
             f"{file}, [study]: needed a whole number seed from 0 to 2^63, found {shown(seed)}; say seed = 1"
         )
     margin = parse(head.get("margin", _DEFAULT_MARGIN), "energy", name=f"{file}, margin", positive=True, exact=True)
+    compound = _compound(head, file)
     probes = [
         _probe(name, as_table(entry, f"[probe.{name}]", str(file)), file)
         for name, entry in as_table(table.get("probe", {}), "[probe]", str(file)).items()
@@ -84,7 +85,7 @@ def read_study(file: Path) -> Study:
         jumps=read_haven(as_table(table["haven"], "[haven]", str(file)), processes, f"{file}, [haven]")
         if "haven" in table
         else None,
-        literature=_compound(head, file),
+        literature=compound,
     )
 
 

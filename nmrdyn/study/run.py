@@ -11,7 +11,7 @@ from pathlib import Path
 import xarray as xr
 from threadpoolctl import threadpool_limits
 
-from nmrdyn.conductivity.read import read_spectra
+from nmrdyn.conductivity.read import spectra_of
 from nmrdyn.findings import attached
 from nmrdyn.haven import haven_ratio
 from nmrdyn.inference.checkpoint import CheckpointError
@@ -118,6 +118,7 @@ def _inferred(
         checkpoint=drawn,
     )
     with said_at(str(file)):
+        spectra = _spectra(plan)  # before the sampling, while they are what was read
         try:
             posterior = work()
         except CheckpointError as error:
@@ -127,9 +128,11 @@ def _inferred(
             _discard(drawn)
             posterior = work()
         _add_haven(posterior, plan)
-        _add_spectra(posterior, plan)
     posterior.attrs |= {"study": plan.name, "margin": plan.margin, "inputs": json.dumps(inputs)}
     posterior.attrs["literature"] = plan.literature
+    for name, (impedance, resistance) in spectra.items():
+        posterior[f"processes/{name}/impedance"] = xr.DataTree(impedance)
+        posterior[f"processes/{name}/resistance"] = xr.DataTree(resistance)
     return posterior
 
 
@@ -144,13 +147,17 @@ def _add_haven(posterior: xr.DataTree, plan: Study) -> None:
     posterior["haven"] = xr.DataTree(found)
 
 
-def _add_spectra(posterior: xr.DataTree, plan: Study) -> None:
-    """Impedance spectra with their fits, for the report."""
+def _spectra(plan: Study) -> dict[str, tuple[xr.Dataset, xr.Dataset]]:
+    """Impedance spectra with their fits by process, for the report; those that several share are fitted once."""
+    fitted: dict[str, tuple[xr.Dataset, xr.Dataset] | None] = {}
+    found = {}
     for process in plan.processes:
-        if "spectra" in process.data.attrs:
-            impedance, resistance = read_spectra(**json.loads(process.data.attrs["spectra"]))
-            posterior[f"processes/{process.name}/impedance"] = xr.DataTree(impedance)
-            posterior[f"processes/{process.name}/resistance"] = xr.DataTree(resistance)
+        said = process.data.attrs.get("spectra", "")
+        if said not in fitted:
+            fitted[said] = spectra_of(process.data)
+        if spectra := fitted[said]:
+            found[process.name] = spectra
+    return found
 
 
 def _inputs(plan: Study, file: Path) -> dict[str, str]:

@@ -1,12 +1,51 @@
 """Tables and studies to be mutated as text."""
 
+import math
 import re
 
 from hostile.folders import ABSURD, HOW
 
+POINTS = [(10.0**n, 1e3 + 10.0 ** (6 - n), 300.0 * (7 - n)) for n in range(6, 0, -1)]  # f [Hz], Z', -Z'' [ohm]
+
+
+def _points(line):
+    return "".join(line.format(i=i, f=f, r=r, x=x, y=-x) for i, (f, r, x) in enumerate(POINTS))
+
+
+# As instruments write them, the lines that impedance.py reads among others.
+SPECTRA = {
+    "gamry": "EXPLAIN\nTAG\tEISPOT\nAREA\tQUANT\t0.785\tArea\nZCURVE\tTABLE\n\tPt\tTime\tFreq\tZreal\tZimag\tZsig\n"
+    "\t#\ts\tHz\tohm\tohm\tV\n" + _points("\t{i}\t1\t{f}\t{r}\t{y}\t1\n"),
+    "biologic": "EC-Lab ASCII FILE\nNb header lines : 4\n\nfreq/Hz\tRe(Z)/Ohm\t-Im(Z)/Ohm\t\n"
+    + _points("{f}\t{r}\t{x}\t\n"),
+    "zplot": "ZPLOT2 ASCII\nData Points: 6\n  Freq(Hz)\tAmpl\tBias\tTime(Sec)\tZ'(a)\tZ''(b)\tGD\tErr\nEnd Comments\n"
+    + _points("{f}\t0.1\t0\t{i}\t{r}\t{y}\t0\t0\n"),
+    "autolab": '"Z60W Data File: Version 1.1"\n6\n"  Freq (Hz)    Ampl     Bias   Time(Sec)   Z\'(a)    Z\'\'(b)"\n'
+    + _points("{f}, 0.01, 0, {i}, {r}, {y}, 0, 0, 1\n"),
+    "versastudio": "<Application>\nName=VersaStudio\n</Application>\n<Action0>\nSegments=0\n</Action0>\n"
+    "<Action1>\nSegments=1\n</Action1>\n<Segment1>\nType=2\nVersion=3\nDefinition=Segment #\n"
+    + _points("0,{i},0,0,0,0,0,0,0,{f},0,0,0,0,{r},{y},0,0\n") + "</Segment1>\n",
+    "chinstruments": "Feb. 20, 2020\nA.C. Impedance\n\nFreq/Hz, Z'/ohm, Z\"/ohm, Z/ohm, Phase/deg\n\n"
+    + _points("{f}, {r}, {y}, 1, 1\n"),
+    "parstat": "Potential (V)\tCurrent (A)\tElapsed Time (s)\tFrequency (Hz)\tZre (ohms)\tZim (ohms)\t|Vac| (V)\t\n"
+    + _points("0\t0\t{i}\t{f}\t{r}\t{y}\t1\t\n"),
+    "powersuite": "Frequency\t Zre\t Zimg\n" + _points("{f}\t {r}\t {y}\n"),
+    "three columns": _points("{f},{r},{y}\n"),
+    "header": "f (Hz); Z' (Ω); -Z'' (Ω); Phase/°\n" + _points("{f}; {r}; {x}; 1\n"),
+}  # fmt: skip
+
 TABLES = {
     "conductivity": "temperature (°C), conductivity (S/cm), conductivity_stderr (S/cm)\n15, 1e-6, 1e-7\n"
     "60, 2e-5, 1e-6\n",
+    "resistances": "Sample; run; T / °C; R_bulk / kΩ; R_bulk_err (%); R_gb (ohm); L; thickness (mm); diameter (mm)\n"
+    "A; heating; 20; 6,5; 2; 150; x; 0,9; 10\nA; cooling; 40,5; 1,5; 3; 40; y; 0,9; 10\n"
+    "B; ; 60; ; ; 9; z; 1,1; 10\n",
+    "origin": "1000/T\tln(sigma T)\tln(sigma T) error\tsample\n1/K\tS K/cm\t\t\n\tby hand\t\t\n3.3\t-4.1\t0.1\tA\n"
+    "3.2\t-3.5\t0.1\tA\n",
+    "diffusion": "run, T (K), D (cm^2/s), D_stderr (cm^2/s)\na, 500, 1e-6, 2e-7\nb, 700, 8e-6, 1e-6\n"
+    "c, 550, 2e-6, \nd, 800, 2e-5, 1e-6\n",
+    "autocorrelation": "T (K), t (ps), C\n"
+    + "".join(f"{kelvin}, {t}, {math.exp(-t * kelvin / 3000):.4f}\n" for kelvin in (300, 400) for t in range(0, 40, 5)),
     "t1": "experiment, T (K), T1 (ms), T1_stderr (ms), nucleus, larmor (MHz)\na, 300, 25, 1, 23Na, 132.3\n"
     "b, 310, 21, , 23Na, 132.3\nc, 320, 18, 1, 11B, 132.3\n# end\n",
     "tau": "1000/T (1/K); log10 tau_c (s); log10 tau_c_stderr; note\n3.3; -6; 0.1; x\n3.1; -6.5; 0.1; \n",
@@ -28,6 +67,17 @@ name = "Na2(NH2)(BH4)"
 seed = 1
 margin = "20 meV"
 likelihood = "traces"
+literature = "Na2(NH2)(BH4)"
+
+[haven]
+nmr = "hop"
+conductivity = "conductivity"
+charge = 1
+ions_per_cell = 6
+lattice_constant = "4.74 ± 0.01 A"
+jump_distance = "3.35 A"
+dimensions = 3
+correlation_factor = "0.65 ± 0.05"
 
 [probe.nmr]
 point = "1 K"
@@ -70,6 +120,36 @@ name = "conductivity"
 data = "conductivity.csv"
 probe = "nmr"
 mechanism = { kind = "conductivity", convention = "sigma_T" }
+
+[[process]]
+name = "pellet"
+data = "resistances.csv"
+mechanism = { kind = "conductivity", convention = "sigma" }
+sample = "A"
+direction = "heating"
+part = "bulk"
+columns = { "thickness (mm)" = "", "diameter (mm)" = "" }
+cell = { thickness = "0.90 ± 0.02 mm", radius = "0.5 cm" }
+
+[[process]]
+name = "spectra"
+data = "spectrum_60C.csv"
+mechanism = { kind = "conductivity", convention = "sigma_T" }
+circuit = "arc"
+cell = { thickness = "0.9 mm", area = "0.785 cm2" }
+temperature_range = ["300 K", "400 K"]
+
+[[process]]
+name = "ions"
+data = "diffusion.csv"
+mechanism = { kind = "diffusion" }
+transition = "600 K"
+
+[[process]]
+name = "rotation"
+data = "autocorrelation.csv"
+mechanism = { kind = "correlation_time" }
+autocorrelation = { rank = 1, steps = "small", start = "0 ps", molecules = 27, length = "100 ps" }
 """
 
 VALUES = [

@@ -26,6 +26,7 @@ _SAME = 1e-6  # costs of two fits that found the same minimum
 _MOST_MISFIT = 0.1  # rms of the residuals over |Z| from which on a circuit does not describe a spectrum
 _INDUCTIVE = 0.01  # share of an inductance in |Z| from which on points are left out
 _SPARE = 4  # numbers there must be beyond the parameters
+_DRIFT, _HIDDEN = 0.005, 0.05  # of the total, for changes during a sweep; of a bulk in one arc, for boundaries in it
 _NUMBERS = (
     *("resistance", "resistance_stderr", "resistance_low", "resistance_high"),
     *("bulk_resistance", "bulk_resistance_stderr", "bulk_capacitance"),
@@ -63,10 +64,11 @@ def fit_impedance(impedance: xr.Dataset, *, circuit: str = "auto") -> xr.Dataset
     Residuals are weighted by |Z|, and errors scaled by them: they hold for noise that is one share of |Z| at all
     frequencies. Where it is five times as large at low ones, the 68 % interval of R held 54 %; at high ones, 98 %.
     "auto" takes the circuit of `CIRCUITS` with the lowest BIC, and how far the others differ is part of the error of
-    the total, by Akaike weights. What an arc is, its capacitance tells (Irvine, Sinclair, West, Adv. Mater. 2 (1990)
-    132, for pellets of ordinary geometry): from 1e-7 F on it is an electrode, which is not counted. The resistance is
-    the sum of bulk, grain boundaries and series resistance. An arc of a bulk alone may hold grain boundaries that are
-    not told apart from it.
+    the total, by Akaike weights. 0.5 % of the total is then in all errors, for samples that change during the sweep,
+    and 5 % in that of a bulk that is one arc, for grain boundaries inside it: 0.9 % of 863 simulated bulks were beyond
+    three errors, and 3.3 % of 552 with a drift of up to 3 %. What an arc is, its capacitance tells (Irvine, Sinclair,
+    West, Adv. Mater. 2 (1990) 132, for pellets of ordinary geometry): from 1e-7 F on it is an electrode, which is not
+    counted. The resistance is the sum of bulk, grain boundaries and series resistance.
 
     There is a resistance only where the top of an arc lies among the measured frequencies and of none below them, its
     error is below 30 %, and what follows the arcs has the capacitance of a blocking electrode (1e-8 F and more) rather
@@ -180,13 +182,15 @@ def _judge(row: _Row, fits: list[CircuitFit], frequency: Array, z: ComplexArray)
             text = f"the arc of {one.name} has {one.capacitance:.1e} F, the capacitance of an electrode; not counted"
             row.findings.append(("electrode-arc", text))
     bulk, boundary, unknown = bulk_and_grain_boundary(found)
-    for prefix, part in (("bulk", bulk), ("grain_boundary", boundary)):
-        value, stderr = sum_with_error([part] if part else [], best.covariance)
-        if part and part.kind != "open" and best.misfit <= _MOST_MISFIT and stderr < MOST_RELATIVE_ERROR * value:
-            row.numbers |= {f"{prefix}_resistance": value, f"{prefix}_resistance_stderr": stderr}
-            row.numbers[f"{prefix}_capacitance"] = part.capacitance
     value, stderr = sum_with_error(counted, best.covariance)
-    stderr = math.hypot(stderr, _spread(value, best, rivals, low=low, high=high))
+    drift, hidden = (0.0, 0.0) if asked else (_DRIFT * value, _HIDDEN if boundary is None else 0.0)
+    for prefix, part in (("bulk", bulk), ("grain_boundary", boundary)):
+        of_part, error = sum_with_error([part] if part else [], best.covariance)
+        error = math.hypot(error, drift, hidden * of_part)
+        if part and part.kind != "open" and best.misfit <= _MOST_MISFIT and error < MOST_RELATIVE_ERROR * of_part:
+            row.numbers |= {f"{prefix}_resistance": of_part, f"{prefix}_resistance_stderr": error}
+            row.numbers[f"{prefix}_capacitance"] = part.capacitance
+    stderr = math.hypot(stderr, drift, _spread(value, best, rivals, low=low, high=high))
     opened = [one for one in counted if one.kind == "open"]
     tail = tail_capacitance(best.circuit, best.x, low=low)
     largest = float(z.real.max())
@@ -278,10 +282,9 @@ def _stacked(value: ComplexArray) -> Array:
 def _choice(fits: list[CircuitFit]) -> tuple[CircuitFit, str]:
     """The simplest fit that none surpasses, and why."""
     best = min(fits, key=lambda one: one.bic)
-    others = [fit for fit in fits if fit is not best]
-    if not others:
+    if len(fits) == 1:
         return best, "the circuit that was asked for"
-    said = ", ".join(f"{fit.bic - best.bic:+.0f} for {fit.circuit.name}" for fit in others)
+    said = ", ".join(f"{fit.bic - best.bic:+.0f} for {fit.circuit.name}" for fit in fits if fit is not best)
     return best, f"BIC against this circuit: {said}"
 
 

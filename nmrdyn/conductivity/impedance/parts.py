@@ -103,7 +103,11 @@ def bulk_and_grain_boundary(found: list[Resistor]) -> tuple[Resistor | None, Res
             bulk = series[0] if len(series) == 1 else None
             return bulk, arc, "" if bulk else f"no bulk: the one arc has {said}, the capacitance of grain boundaries"
         if arc.capacitance < BULK_BELOW:
-            return arc, None, f"no grain boundaries: the one arc has {said}, the capacitance of a bulk"
+            return (
+                arc,
+                None,
+                f"no grain boundaries seen: the one arc has {said}, that of a bulk, and may hold small ones",
+            )
     if not arcs:
         return None, None, ""
     return None, None, f"bulk and grain boundaries not told apart: capacitances of {said}"
