@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 
 import xarray as xr
@@ -130,6 +131,9 @@ def _inferred(
         _add_haven(posterior, plan)
     posterior.attrs |= {"study": plan.name, "margin": plan.margin, "inputs": json.dumps(inputs)}
     posterior.attrs["literature"] = plan.literature
+    if spectra:
+        read_with = {"impedance": version("impedance")}
+        posterior.attrs["versions"] = json.dumps(json.loads(posterior.attrs["versions"]) | read_with)
     for name, (impedance, resistance) in spectra.items():
         posterior[f"processes/{name}/impedance"] = xr.DataTree(impedance)
         posterior[f"processes/{name}/resistance"] = xr.DataTree(resistance)
