@@ -144,9 +144,8 @@ def _reading_said(options: argparse.Namespace) -> dict[str, Any]:
 
 def _cell(options: argparse.Namespace) -> Any:
     """The geometry that was said, each length with its error."""
-    from nmrdyn.conductivity.cell import Cell
+    from nmrdyn.conductivity.cell import cell_said
     from nmrdyn.schema import InputError
-    from nmrdyn.units import parse
 
     said = {name: getattr(options, name) for name in ("thickness", "radius", "diameter", "area")}
     said = {name: text for name, text in said.items() if text is not None}
@@ -157,11 +156,7 @@ def _cell(options: argparse.Namespace) -> Any:
             "nmrdyn sigma: needed --thickness and one of --radius, --diameter and --area, "
             f"found {', '.join(f'--{name}' for name in said)}"
         )
-    numbers: dict[str, float] = {}
-    for name, text in said.items():
-        quantity = parse(text, "area" if name == "area" else "length", name=f"--{name}", positive=True)
-        numbers |= {name: quantity.value, f"{name}_stderr": quantity.stderr}
-    return Cell(**numbers)
+    return cell_said(said, where="--")
 
 
 def _columns(texts: list[str]) -> dict[str, str] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,7 @@ import xarray as xr
 
 from nmrdyn.findings import attach, attached
 from nmrdyn.schema import Array, InputError, require, require_within, stamp
+from nmrdyn.units import parse
 
 PARTS = {"total": "resistance", "bulk": "bulk_resistance", "grain_boundary": "grain_boundary_resistance"}
 """What can be asked of a sample, and the variable of the stage `resistance` that holds it."""
@@ -118,6 +120,21 @@ class Cell:
         The error of the cell is not in it: it is common to all temperatures, and no barrier has it.
         """
         return _conductivity(self.constant, resistance, resistance_stderr)
+
+
+def cell_said(said: Mapping[str, object], *, where: str) -> Cell:
+    """A cell from sizes with units, {"thickness": "0.90 ± 0.02 mm", "radius": "5 mm"}.
+
+    Raises
+    ------
+    InputError
+        As for `Cell`, or for a size that is none; with `where` before its name.
+    """
+    sizes: dict[str, float] = {}
+    for name, text in said.items():
+        found = parse(text, "area" if name == "area" else "length", name=f"{where}{name}", positive=True)
+        sizes |= {name: found.value, f"{name}_stderr": found.stderr}
+    return Cell(**sizes)
 
 
 def conductivity_of(resistance: xr.Dataset, cell: Cell, *, part: str = "total") -> xr.Dataset:

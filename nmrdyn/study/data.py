@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from nmrdyn.conductivity.cell import Cell
+from nmrdyn.conductivity.cell import Cell, cell_said
 from nmrdyn.conductivity.read import read_conductivity
 from nmrdyn.findings import attach, attached, within
 from nmrdyn.inference.observed import Conductivity, CorrelationTime, Diffusion, Observed
@@ -150,14 +150,10 @@ def _conductivity(entry: Mapping[str, Any], path: Path, file: Path, where: str) 
 def _cell(table: Mapping[str, Any], where: str) -> Cell:
     """A cell from thickness and one of area, diameter and radius."""
     require_known(table, {"thickness", "area", "diameter", "radius"}, f"{where}, cell")
-    sizes: dict[str, float] = {}
-    for key, said in table.items():
-        found = parse(said, "area" if key == "area" else "length", name=f"{where}, cell, {key}", positive=True)
-        sizes |= {key: found.value, f"{key}_stderr": found.stderr}
     if "thickness" not in table:
         raise InputError(f"{where}, cell: needed a thickness, found {', '.join(table) or 'none'}")
     with said_at(f"{where}, cell"):
-        return Cell(**sizes)
+        return cell_said(table, where=f"{where}, cell, ")
 
 
 def _rotation(entry: Mapping[str, Any], path: Path, where: str) -> xr.Dataset:
