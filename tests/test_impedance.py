@@ -395,6 +395,19 @@ def test_each_format_is_told_by_its_content_and_read_alike(read_by, end, tmp_pat
     assert [entry.name for entry in tmp_path.iterdir()] == [name]
 
 
+@pytest.mark.parametrize("line", ["{f};{r};{x}\n", "{f} ; {r} ; {x}\n", "{f}\t{r}\t{x}\n", "  {f}   {r} {x}  \n"])
+def test_three_columns_may_be_apart_by_anything_but_decimal_commas(line, tmp_path):
+    file = tmp_path / "p_60C.txt"
+    file.write_text("# f/Hz Z' Z''\n" + each(line))
+    one = read_impedance(file)
+    assert one.read_by.item() == "three columns"
+    np.testing.assert_allclose(one.impedance_real.values[0], REAL, rtol=1e-6)
+    np.testing.assert_allclose(one.impedance_imaginary.values[0], IMAGINARY, rtol=1e-6)
+    file.write_text(each(line).replace(".", ","))
+    with pytest.raises(InputError):
+        read_impedance(file)
+
+
 @pytest.mark.parametrize(
     ("header", "factor", "sign"),
     [

@@ -115,7 +115,7 @@ def _transport_of_spectra(
     if cell is None:
         raise InputError(
             f"{file}: needed the geometry of the sample beside impedance spectra, found none; "
-            "say cell=Cell(thickness=0.9e-3, radius=5e-3) in m"
+            "say cell=Cell(thickness=0.9e-3, radius=5e-3) in m (--thickness and --radius of nmrdyn sigma)"
         )
     temperature = str(temperature) if isinstance(temperature, Path) else temperature
     how = {"path": str(file), "circuit": circuit or "auto", "temperature": temperature}

@@ -28,7 +28,8 @@ _FREQUENCIES = (1e-7, 1e12)  # Hz
 _LARGEST_IMPEDANCE = 1e16  # ohm
 _JUMP = 1.5  # ratio of neighbouring frequencies, against the sweep, that begins the next one
 
-_NUMBER = r"\s*[-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?\s*"
+_NUMBER = r"[-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?"
+_BETWEEN = r"(?:[ \t]*[,;][ \t]*|[ \t]+)"
 # By what stands in the file. Decimal commas are made points where cells are apart by tabs.
 _FORMATS: dict[str, tuple[str, re.Pattern[str]]] = {
     "gamry": ("Gamry", re.compile(r"^ZCURVE\b", re.MULTILINE)),
@@ -39,7 +40,10 @@ _FORMATS: dict[str, tuple[str, re.Pattern[str]]] = {
     "zplot": ("ZPlot", re.compile(r"\A\"?ZPLOT|^\"?\s*Freq\(Hz\)\s+Ampl", re.MULTILINE)),
     "parstat": ("Parstat", re.compile(r"\A[^\n]*\tFrequency \(Hz\)\tZre \(ohms\)\tZim \(ohms\)")),
     "powersuite": ("PowerSuite", re.compile(r"\AFreq[^\t\n]*\t\s*Zre[^\t\n]*\t\s*Zim[^\t\n]*\n", re.IGNORECASE)),
-    "csv": ("three columns", re.compile(rf"\A(?:#[^\n]*\n)*{_NUMBER},{_NUMBER},{_NUMBER}(?:\n|\Z)")),
+    "csv": (
+        "three columns",
+        re.compile(rf"\A(?:#[^\n]*\n)*[ \t]*{_NUMBER}{_BETWEEN}{_NUMBER}{_BETWEEN}{_NUMBER}[ \t]*(?:\n|\Z)"),
+    ),
 }
 _HEADER = re.compile(r"(?:\s*#[^\n]*\n)*[^\n]*\b(?:f|freq|frequency)\b", re.IGNORECASE)
 _TABS = ("biologic", "parstat", "powersuite")
@@ -57,10 +61,10 @@ def read_impedance(path: str | Path, *, temperature: Any = None) -> xr.Dataset:
     """Read impedance spectra: one file, or all of a folder and the folders in it.
 
     The formats are those of impedance.py 1.7: Gamry .DTA, BioLogic .mpt, Autolab .txt, ZPlot .z, Parstat .txt,
-    VersaStudio .par, CH Instruments .txt, PowerSuite .txt, and CSV of three columns without a header (frequency [Hz],
-    Z' and Z'' [ohm], Z = Z' + j Z''). The content of a file tells which it is. A CSV with a header has units and says
-    the sign of the imaginary part, `f (Hz), Z' (ohm), -Z'' (ohm)`. Where the frequency jumps back, a new spectrum
-    begins: "file#2".
+    VersaStudio .par, CH Instruments .txt, PowerSuite .txt, and three columns without a header (frequency [Hz], Z' and
+    Z'' [ohm], Z = Z' + j Z''; apart by commas, semicolons, tabs or spaces). The content of a file tells which it is. A
+    CSV with a header has units and says the sign of the imaginary part, `f (Hz), Z' (ohm), -Z'' (ohm)`. Where the
+    frequency jumps back, a new spectrum begins: "file#2".
 
     Parameters
     ----------
@@ -184,6 +188,8 @@ def _parsed(file: Path, text: str, kind: str) -> tuple[Array, ComplexArray]:
     preprocessing = package("preprocessing")
     if kind in _TABS:
         text = text.replace(",", ".")
+    if kind == "csv":
+        text = "\n".join(re.sub(_BETWEEN, ",", line.strip(" \t")) for line in text.split("\n"))
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # numpy warns of lines that are no numbers, which are refused below
         copy = Path(folder) / "spectrum"
