@@ -593,6 +593,7 @@ def test_columns_round_trip(tmp_path_factory, rows, unit, mark, newline, encodin
 @example(b"T1 (s)\n" + b"1" * 100_000 + b"x\n")
 @example(b"T1" + b" " * 100_000 + b"(\n1\n")
 @example(b"T1 (s), n (K)\n1, 2\n")
+@example(b'\t""\x00\n\x00')
 def test_any_bytes_are_a_table_or_an_input_error(tmp_path_factory, data):
     path = tmp_path_factory.getbasetemp() / "bytes.csv"
     path.write_bytes(data)

@@ -180,5 +180,6 @@ def _split(line: str, delimiter: str, *, where: str) -> list[str]:
     try:
         cells = next(csv.reader([line], delimiter=delimiter, skipinitialspace=True, strict=True))
     except csv.Error as error:
-        raise InputError(f"{where}: not readable as CSV ({error}); correct the line") from error
+        said = str(error).replace("\t", "tab")
+        raise InputError(f"{where}: not readable as CSV ({said}); correct the line") from error
     return [cell.strip() for cell in cells]

@@ -81,6 +81,7 @@ def _process(draws: xr.Dataset, name: str, entry: dict[str, Any]) -> dict[str, A
         "role": entry["role"],
         "nucleus": entry["nucleus"],
         "mechanism": entry["mechanism"],
+        "convention": entry["convention"],
         "recovery": entry["recovery"],
         "likelihood": entry["likelihood"],
         "law": entry["law"],
@@ -179,6 +180,8 @@ def verdict_lines(summary: dict[str, Any]) -> list[str]:
         for label, energy in process["barriers_eV"].items():
             low, high = (1e3 * edge for edge in energy["ci95"])
             line = f"{label}: {1e3 * energy['median']:.0f} meV (95 %: {low:.0f} to {high:.0f})"
+            if process["convention"]:
+                line += f", of {process['convention'].replace('_', ' ')}"
             if not process["law"].startswith(("Arrhenius", "TwoArrhenius", "PhaseTransition")):
                 line += f" at {process['barriers_at_K']:.0f} K by {process['law']}"
             if process["branch"]:
