@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 
 from nmrdyn.plot.style import COLOURS, GREY, named, style
@@ -118,7 +119,8 @@ def _label_decades(axes: Axes, frequency: Any, real: Any, imaginary: Any, *, fra
         axes.plot(*point, "o", ms=3.4, color=COLOURS[0])
         if all(math.dist(point, other) > 0.17 * frame[0] for other in labelled):
             axes.annotate(
-                f"$10^{{{decade}}}$ Hz", point, xytext=(0, 5), textcoords="offset points", ha="center", fontsize=7,
+                f"$10^{{{decade}}}$ Hz", point, xytext=(0, 6), textcoords="offset points", ha="center", fontsize=7,
+                zorder=5, path_effects=[withStroke(linewidth=2.5, foreground="white")],
             )  # fmt: skip
             labelled.append(point)
 
