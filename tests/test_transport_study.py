@@ -491,6 +491,33 @@ def test_haven_that_is_no_table_is_refused(root):
         read_study(file)
 
 
+# Twice six points of 0.5 eV: cooled, they conduct twice as much; above 315 K, fifty times.
+KELVIN = np.arange(290.0, 341.0, 10)
+SIGMA = np.exp(-0.5 / (8.617333e-5) * (1 / KELVIN - 1 / 300)) / KELVIN
+
+
+@pytest.mark.parametrize(
+    ("law", "codes"),
+    [
+        ('law = "arrhenius"', {"no-single-barrier"}),
+        ('transition = "315 K"', {"hysteresis"}),
+        ('law = { kind = "phase_transition", temperature = "315 K" }', {"hysteresis"}),
+        ('law = { kind = "phase_transition" }', {"hysteresis", "break-found"}),
+        ('law = "vtf"', set()),
+        ('law = "arrhenius"\ntemperature_range = ["320 K", "345 K"]\ndirection = "heating"', set()),
+    ],
+)
+def test_what_lines_find_of_a_conductivity_is_a_warning(law, codes, tmp_path):
+    jump = np.where(KELVIN > 315, 50, 1) * SIGMA
+    heated = [f"{t}, {s!r}, heating" for t, s in zip(KELVIN, jump.tolist(), strict=True)]
+    cooled = [f"{t}, {2 * s!r}, cooling" for t, s in zip(KELVIN, jump.tolist(), strict=True)]
+    (tmp_path / "eis.csv").write_text("\n".join(["T (K), sigma (S/m), direction", *heated, *cooled]), encoding="utf-8")
+    text = f'name = "eis"\ndata = "eis.csv"\n{law}\nmechanism = {{ kind = "conductivity", convention = "sigma_T" }}'
+    (tmp_path / "study.toml").write_text(f"[study]\nseed = 1\n[[process]]\n{text}\n", encoding="utf-8")
+    found = attached(read_study(tmp_path / "study.toml").processes[0].data)
+    assert {one.code for one in found} == codes
+
+
 def test_a_process_of_several_samples_is_refused(root):
     both = nd.read_conductivity(root / "sigma.csv")
     with pytest.raises(nd.InputError, match=SEVERAL):

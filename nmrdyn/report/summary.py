@@ -11,7 +11,10 @@ import xarray as xr
 from nmrdyn.report.beside import agreement_of, finite, haven_of, lines_of, published_of
 
 # Warnings that put a barrier itself in doubt, and so stand beside it in the verdict.
-_DOUBTS = ("t1-below-minimum", "prior-conflict", "at-bound", "one-temperature-decides", "sigma-convention")
+_DOUBTS = (
+    "t1-below-minimum", "prior-conflict", "at-bound", "one-temperature-decides", "sigma-convention", "no-single-barrier",
+    "hysteresis",
+)  # fmt: skip
 
 
 def summarise(posterior: xr.DataTree, comparison: xr.Dataset) -> dict[str, Any]:

@@ -11,10 +11,14 @@ import numpy as np
 import xarray as xr
 
 from nmrdyn.conductivity.cell import Cell, cell_said
+from nmrdyn.conductivity.lines import straight_lines
 from nmrdyn.conductivity.read import read_conductivity
 from nmrdyn.findings import attach, attached, within
 from nmrdyn.inference.observed import Conductivity, CorrelationTime, Diffusion, Observed
 from nmrdyn.join import join
+from nmrdyn.laws.arrhenius import Arrhenius
+from nmrdyn.laws.law import Law
+from nmrdyn.laws.phase_transition import PhaseTransition
 from nmrdyn.molecular_dynamics.diffusion import read_diffusion
 from nmrdyn.molecular_dynamics.rotation import read_autocorrelation, rotational_correlation_time
 from nmrdyn.motion.mechanism import Mechanism
@@ -145,6 +149,16 @@ def _conductivity(entry: Mapping[str, Any], path: Path, file: Path, where: str) 
         options["cell"] = _cell(as_table(entry["cell"], "cell", where), where)
     with said_at(where):
         return _made_of(read_conductivity(path, **options), beside)
+
+
+def with_lines(transport: xr.Dataset, law: Law, *, transition: float | None) -> xr.Dataset:
+    """A conductivity with what straight lines through it find: no single barrier, heating that differs from cooling."""
+    at: float | str | None = transition
+    if isinstance(law, PhaseTransition):
+        at = law.temperature or "find"
+    elif not isinstance(law, Arrhenius):  # which no straight line describes
+        return transport
+    return attach(transport, attached(straight_lines(transport, transition=at)))
 
 
 def _cell(table: Mapping[str, Any], where: str) -> Cell:

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from nmrdyn.inference.measurements import LIKELIHOODS
+from nmrdyn.inference.observed import Conductivity
 from nmrdyn.inference.process import Probe, Process
 from nmrdyn.literature import literature
 from nmrdyn.priors import Prior
 from nmrdyn.schema import InputError
 from nmrdyn.study.carriers import Jumps, read_haven
-from nmrdyn.study.data import all_data
+from nmrdyn.study.data import all_data, with_lines
 from nmrdyn.study.models import MechanismReader, read_law, read_priors
 from nmrdyn.study.toml import as_table, number, one_of, read_toml, require_known, said_at, shown
 from nmrdyn.units import parse
@@ -132,6 +133,8 @@ def _process(entry: Mapping[str, Any], file: Path, priors: dict[str, Prior | flo
     at = entry.get("transition")
     transition = parse(at, "temperature", name=f"{where}, transition", exact=True).value if at is not None else None
     with said_at(where):
+        if isinstance(mechanism, Conductivity):
+            data = with_lines(data, law, transition=transition)
         return Process(
             name,
             data,
