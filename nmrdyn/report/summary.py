@@ -12,8 +12,8 @@ from nmrdyn.report.beside import agreement_of, finite, haven_of, lines_of, publi
 
 # Warnings that put a barrier itself in doubt, and so stand beside it in the verdict.
 _DOUBTS = (
-    "t1-below-minimum", "prior-conflict", "at-bound", "one-temperature-decides", "sigma-convention", "no-single-barrier",
-    "hysteresis",
+    "t1-below-minimum", "prior-conflict", "at-bound", "one-temperature-decides",
+    "sigma-convention", "no-single-barrier", "hysteresis",
 )  # fmt: skip
 
 
