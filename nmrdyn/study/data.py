@@ -33,6 +33,7 @@ from nmrdyn.units import parse
 # How raw data are read; what each may be.
 _READING = ("region", "temperature", "method", "delays", "processed")
 _METHODS = {"shape": None, "box": None}
+_LEAST_OF_A_LINE = 3  # temperatures, from which on a line may be crooked
 # Keys that only data of one kind have.
 _BELONGING: dict[type, tuple[str, ...]] = {
     Conductivity: ("sample", "direction", "part", "columns", "cell", "circuit"),
@@ -154,6 +155,9 @@ def _conductivity(entry: Mapping[str, Any], path: Path, file: Path, where: str) 
 def with_lines(transport: xr.Dataset, law: Law, *, transition: float | None) -> xr.Dataset:
     """A conductivity with what straight lines through it find: no single barrier, heating that differs from cooling."""
     at: float | str | None = transition
+    measured = transport["temperature"].values[np.isfinite(transport["conductivity"].values)]
+    if np.unique(measured).size < _LEAST_OF_A_LINE:
+        return transport
     if isinstance(law, PhaseTransition):
         at = law.temperature or "find"
     elif not isinstance(law, Arrhenius):  # which no straight line describes
