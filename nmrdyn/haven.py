@@ -11,6 +11,7 @@ import xarray as xr
 
 from nmrdyn.findings import Finding, attach
 from nmrdyn.inference.forecast import QUANTILES, log_draws
+from nmrdyn.inference.measurements import usable_rows
 from nmrdyn.inference.process import Process
 from nmrdyn.schema import Array, InputError, require, require_within, stamp
 from nmrdyn.transport import Carriers, diffusion_conductivity, draw_carriers, jump_diffusion
@@ -19,7 +20,6 @@ _POINTS = 60
 _LEAST = 0.1  # Haven ratios of vacancies and concerted jumps lie above
 _SURE = 0.99  # of a branch
 _NOTABLE = 0.1  # change of ln H_R between the ends of the common range
-_QUANTITY = {"relaxation": "t1", "motion": "tau_c", "transport": "conductivity"}
 
 
 def haven_ratio(
@@ -207,9 +207,8 @@ def _measured_range(posterior: xr.DataTree, process: Process) -> tuple[float, fl
     if process.name not in known:
         raise InputError(f"haven_ratio: needed a process among {', '.join(known)}, found {process.name!r}")
     data = posterior[f"processes/{process.name}/{process.datum}"].dataset
-    value = data[_QUANTITY[process.datum]].values.reshape(data.sizes["experiment"], -1)[:, 0]
-    kelvin = data["temperature"].values[np.isfinite(value) & (value > 0)]
-    return float(np.nanmin(kelvin)), float(np.nanmax(kelvin))
+    kelvin = data["temperature"].values[usable_rows(data, process.datum)]
+    return float(kelvin.min()), float(kelvin.max())
 
 
 def _conductivity_of_jumps(carriers: Carriers, kelvin: Array, n: int, rng: np.random.Generator) -> tuple[Array, Array]:

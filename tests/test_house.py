@@ -37,7 +37,7 @@ MAY_IMPORT = {
     "motion": BOTTOM,
     "conductivity": BOTTOM | {"columns", "thermal", "transport", "join"},
     "haven": BOTTOM | {"transport", "inference"},
-    "agreement": BOTTOM,
+    "agreement": BOTTOM | {"inference"},
     "molecular_dynamics": BOTTOM | {"columns"},
     "literature": BOTTOM | {"columns"},
     "inference": BOTTOM | {"motion", "recovery", "laws", "priors"},

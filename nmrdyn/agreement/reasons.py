@@ -8,13 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import xarray as xr
 
 from nmrdyn.agreement.causes import CAUSES, DOES_NOT_APPLY, FAR, NOT_TESTED, Pair, mev
+from nmrdyn.inference.measurements import usable_rows
 from nmrdyn.schema import InputError, require
-
-_QUANTITY = {"relaxation": "t1", "motion": "tau_c", "transport": "conductivity", "diffusion": "diffusion"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,11 +145,10 @@ def _of_nmr(posterior: xr.DataTree, name: str, kind: str) -> bool:
 
 
 def _used(posterior: xr.DataTree, name: str, described: dict[str, Any]) -> xr.Dataset:
-    """The rows of a process that have a value."""
+    """The rows of a process that were used."""
     kind = described[name]["kind"]
     data = posterior[f"processes/{name}/{kind}"].dataset
-    value = data[_QUANTITY[kind]].values.reshape(data.sizes["experiment"], -1)[:, 0]
-    return data.isel(experiment=np.flatnonzero(np.isfinite(value) & (value > 0)))
+    return data.isel(experiment=usable_rows(data, kind))
 
 
 def _transition(draws: xr.Dataset, name: str, described: dict[str, Any]) -> float | None:

@@ -240,19 +240,13 @@ def _of_process(one: Measurements, stages: Mapping[str, xr.Dataset], probes: Map
         left_out.setdefault(why, []).append(experiment)
     for why, experiments in left_out.items():
         yield Finding("left-out", f"{name}/{', '.join(experiments)}", f"left out: {why}")
-    if "motion" not in stages:
-        yield from (
-            Finding(found.code, f"{name}/{found.where}" if found.where else name, found.text)
-            for found in attached(process.data)
-        )
-        if isinstance(process.mechanism, Conductivity) and process.mechanism.convention == "sigma":
-            kt = 1e3 * BOLTZMANN_EV * float(process.data["temperature"].mean())
-            yield Finding(
-                "sigma-convention",
-                name,
-                f"the barrier is that of sigma, which is about kT ({kt:.0f} meV) lower than that of sigma T; "
-                "only the latter compares with barriers of tau_c",
-            )
-        return
-    for finding in attached(stages["motion"]):
+    for finding in attached(stages.get("motion", process.data)):
         yield Finding(finding.code, f"{name}/{finding.where}" if finding.where else name, finding.text)
+    if isinstance(process.mechanism, Conductivity) and process.mechanism.convention == "sigma":
+        kt = 1e3 * BOLTZMANN_EV * float(process.data["temperature"].mean())
+        yield Finding(
+            "sigma-convention",
+            name,
+            f"the barrier is that of sigma, which is about kT ({kt:.0f} meV) lower than that of sigma T; "
+            "only the latter compares with barriers of tau_c",
+        )

@@ -95,6 +95,12 @@ class Measurements:
         return Measurements(process=self.process, likelihood=self.likelihood, table=table, **values)
 
 
+def usable_rows(data: xr.Dataset, datum: str) -> npt.NDArray[np.intp]:
+    """The rows of the stage `datum` that have a value and a temperature."""
+    value = data[QUANTITY[datum]].values.ravel()
+    return np.flatnonzero(np.isfinite(value) & (value > 0) & np.isfinite(data["temperature"].values))
+
+
 def measurements(
     process: Process, stages: Mapping[str, xr.Dataset], *, likelihood: str = "traces", scatter: bool = True
 ) -> Measurements:
@@ -109,7 +115,7 @@ def measurements(
     quantity = QUANTITY[process.datum]
     value, stderr = data[quantity].values.ravel(), data[f"{quantity}_stderr"].values.ravel()
     temperature = data["temperature"].values
-    rows = np.flatnonzero(np.isfinite(value) & (value > 0) & np.isfinite(temperature))
+    rows = usable_rows(data, process.datum)
     distinct = np.unique(temperature[rows])
     if distinct.size < 2:
         raise InputError(
