@@ -17,7 +17,7 @@ from scipy.special import logsumexp
 import nmrdyn as nd
 from nmrdyn.inference.checks import _of_probes
 from nmrdyn.inference.diagnostics import Diagnostics, autocorrelation_time, converged, diagnose, modes_agree
-from nmrdyn.inference.measurements import measurements
+from nmrdyn.inference.measurements import measurements, usable_rows
 from nmrdyn.inference.model import JointModel
 from nmrdyn.inference.modes import find_modes
 from nmrdyn.inference.predictive import predict
@@ -823,3 +823,15 @@ def test_law_that_holds_is_called_misfit_as_often_as_the_level_says_where_errors
         wrong += predict(model, modes.draws[modes.draw_weight > 0], rng).misfits[0].p < 0.05
     # Binomial: more than 9 of 60 at 5 % has a probability of 0.1 %.
     assert wrong <= 9
+
+
+def test_rows_without_a_value_above_0_or_without_a_temperature_are_not_used():
+    truth = nd.ConductivityTruth(
+        activation_energy=0.5, conductivity=1e-2, reference_temperature=300, temperature=range(280, 341, 10)
+    )
+    eis = nd.simulate(truth, seed=1)
+    eis.conductivity.values[[1, 2, 3]] = [0.0, -1e-3, np.nan]
+    eis.temperature.values[4] = np.nan
+    assert usable_rows(eis, "transport").tolist() == [0, 5, 6]
+    used = measurements(nd.Process("eis", eis, mechanism=nd.Conductivity("sigma_T")), {"transport": eis})
+    assert used.rows.tolist() == [0, 5, 6]

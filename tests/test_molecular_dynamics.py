@@ -237,3 +237,19 @@ def test_barrier_of_diffusion_is_its_truth_and_stands_beside_others(tmp_path):
     ahead = nd.predict(posterior, aimd, temperature=[600.0])
     low, high = ahead.diffusion.sel(quantile=[0.025, 0.975]).values.ravel()
     assert low < 3e-7 * np.exp(-0.30 / (KT * 600)) < high
+
+
+@pytest.mark.parametrize(
+    ("observed", "log_value"),
+    [
+        (nd.CorrelationTime(), lambda x, kelvin: x),
+        (nd.Conductivity("sigma"), lambda x, kelvin: -x),
+        (nd.Conductivity("sigma_T"), lambda x, kelvin: -x - np.log(kelvin)),
+        (nd.Diffusion(), lambda x, kelvin: -x),
+    ],
+)
+def test_what_is_observed_is_made_of_the_law_and_back(observed, log_value):
+    log_tau, kelvin = np.array([-20.0, -3.0, 5.0]), np.array([250.0, 300.0, 700.0])
+    value = observed.log_value(log_tau, kelvin)
+    np.testing.assert_allclose(value, log_value(log_tau, kelvin), rtol=1e-15)
+    np.testing.assert_allclose(observed.log_correlation_time(value, kelvin), log_tau, rtol=1e-14)
