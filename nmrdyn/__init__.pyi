@@ -52,6 +52,7 @@ from .priors import HalfNormal as HalfNormal
 from .priors import LogUniform as LogUniform
 from .priors import Normal as Normal
 from .priors import Uniform as Uniform
+from .read_table import read_table as read_table
 from .recovery.batch.traces import TraceFits as TraceFits
 from .recovery.batch.traces import fit_traces as fit_traces
 from .recovery.distribution import t1_distribution as t1_distribution
@@ -76,7 +77,6 @@ from .study.campaign import StudyOutcome as StudyOutcome
 from .study.campaign import run_many as run_many
 from .study.results import read_posterior as read_posterior
 from .study.run import run as run
-from .tables import read_table as read_table
 from .temperatures import read_temperatures as read_temperatures
 from .temperatures import temperature_formula as temperature_formula
 from .thermal import LinearCoupling as LinearCoupling

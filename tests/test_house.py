@@ -31,7 +31,7 @@ MAY_IMPORT = {
     "thermometers": BOTTOM,
     "transport": BOTTOM | {"priors"},
     "temperatures": BOTTOM | {"thermometers", "columns", "formulas"},
-    "tables": BOTTOM | {"columns"},
+    "read_table": BOTTOM | {"columns"},
     "topspin": BOTTOM | {"columns", "temperatures"},
     "recovery": BOTTOM,
     "motion": BOTTOM,
@@ -48,7 +48,7 @@ MAY_IMPORT = {
     "study": BOTTOM
     | {
         "topspin",
-        "tables",
+        "read_table",
         "recovery",
         "motion",
         "conductivity",

@@ -22,11 +22,11 @@ from nmrdyn.laws.phase_transition import PhaseTransition
 from nmrdyn.molecular_dynamics.diffusion import read_diffusion
 from nmrdyn.molecular_dynamics.rotation import read_autocorrelation, rotational_correlation_time
 from nmrdyn.motion.mechanism import Mechanism
+from nmrdyn.read_table import read_table
 from nmrdyn.recovery.model import RecoveryModel
 from nmrdyn.schema import InputError
 from nmrdyn.study.models import read_recovery
 from nmrdyn.study.toml import as_table, number, one_of, require_known, said_at, shown
-from nmrdyn.tables import read_table
 from nmrdyn.topspin.read import read_topspin
 from nmrdyn.units import parse
 

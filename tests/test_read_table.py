@@ -19,9 +19,9 @@ from scipy import stats
 import nmrdyn as nd
 from nmrdyn.inference.measurements import measurements
 from nmrdyn.inference.observed import CorrelationTime
+from nmrdyn.read_table import read_table
 from nmrdyn.schema import stamp
 from nmrdyn.study.read import read_study
-from nmrdyn.tables import read_table
 
 K = 8.617333262e-5  # eV/K, CODATA 2018
 LARMOR = 132.32e6
