@@ -2,6 +2,7 @@ from . import plot as plot
 from .agreement.reasons import Reason as Reason
 from .agreement.reasons import agreement as agreement
 from .compare import compare as compare
+from .compare import compare_results as compare_results
 from .conductivity.cell import Cell as Cell
 from .conductivity.cell import conductivity_of as conductivity_of
 from .conductivity.impedance.fit import fit_impedance as fit_impedance
@@ -22,6 +23,7 @@ from .inference.observed import CorrelationTime as CorrelationTime
 from .inference.observed import Diffusion as Diffusion
 from .inference.process import Probe as Probe
 from .inference.process import Process as Process
+from .interchange import to_vt_dataset as to_vt_dataset
 from .isotopes import Isotope as Isotope
 from .join import join as join
 from .laws.arrhenius import Arrhenius as Arrhenius
@@ -77,6 +79,7 @@ from .study.campaign import StudyOutcome as StudyOutcome
 from .study.campaign import run_many as run_many
 from .study.results import read_posterior as read_posterior
 from .study.run import run as run
+from .table.make import table as table
 from .temperatures import read_temperatures as read_temperatures
 from .temperatures import temperature_formula as temperature_formula
 from .thermal import LinearCoupling as LinearCoupling

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -54,22 +56,91 @@ def compare(posterior: xr.DataTree, margin: float = 0.020) -> xr.Dataset:
     >>> comparison.pair.item(), comparison.verdict.item()
     ('a - b', 'different')
     """
+    return _compared([_barriers(posterior)], margin)
+
+
+def compare_results(posteriors: Mapping[str, xr.DataTree], margin: float = 0.020) -> xr.Dataset:
+    """Differences of all pairs of barriers of several posteriors, those of one as `compare` has them.
+
+    Between two posteriors draws are independent, and so are put side by side at random. An error that both share, such
+    as that of a thermometer that both used, then counts twice and does not cancel: such an interval is rather too wide.
+
+    Parameters
+    ----------
+    posteriors : by name, what `infer` returned or `read_posterior` read
+    margin : as for `compare`
+
+    Returns
+    -------
+    comparison : as of `compare`, with barriers called "NAME: BARRIER", and `independent (pair)`, whether the two are
+        from different posteriors
+
+    Raises
+    ------
+    InputError
+        For no posterior, or a margin that is not positive.
+
+    Examples
+    --------
+    >>> import nmrdyn as nd
+    >>> def run(barrier, seed):
+    ...     eis = nd.simulate(nd.ConductivityTruth(activation_energy=barrier, conductivity=1e-2,
+    ...         reference_temperature=333.15, temperature=range(280, 340, 10)), seed=seed)
+    ...     return nd.infer([nd.Process("eis", eis, mechanism=nd.Conductivity("sigma_T"))], seed=seed)
+    >>> comparison = compare_results({"first": run(0.55, 1), "second": run(0.40, 2)})
+    >>> comparison.pair.item(), comparison.verdict.item(), comparison.independent.item()
+    ('first: eis - second: eis', 'different', True)
+    """
+    if not posteriors:
+        raise InputError("compare_results: needed at least one posterior, found none")
+    return _compared([_barriers(one, f"{name}: ") for name, one in posteriors.items()], margin)
+
+
+@dataclass(frozen=True)
+class _Barrier:
+    """A barrier with its draws [eV], what it describes, and why nothing may be said of it."""
+
+    label: str
+    energy: Array
+    owner: str
+    fits: bool
+    of_sigma: bool
+    passed: bool
+
+
+def _barriers(posterior: xr.DataTree, before: str = "") -> list[_Barrier]:
+    """The barriers of a posterior, with something before their names."""
     require(posterior, "posterior")
+    draws = posterior["posterior"].dataset
+    return [
+        _Barrier(
+            label=f"{before}{label}",
+            energy=draws[variable].values.ravel(),
+            owner=f"{before}{name}",
+            fits=_law_fits(entry),
+            of_sigma=entry["convention"] == "sigma",
+            passed=bool(posterior.attrs["passed"]),
+        )
+        for name, entry in json.loads(posterior.attrs["processes"]).items()
+        for label, variable in entry.get("barriers", {name: f"{name}.activation_energy"}).items()
+    ]
+
+
+def _compared(groups: list[list[_Barrier]], margin: float) -> xr.Dataset:
+    """The comparison of barriers in groups, draw by draw in each, and at random between them."""
     if not margin > 0:
         raise InputError(f"compare: needed a margin above 0 eV, found {margin}")
-    described = json.loads(posterior.attrs["processes"])
-    draws = posterior["posterior"].dataset
-    owner, energy = {}, {}
-    for name, entry in described.items():
-        for label, variable in entry.get("barriers", {name: f"{name}.activation_energy"}).items():
-            owner[label], energy[label] = name, draws[variable].values.ravel()
-    failing = {name for name, entry in described.items() if not _law_fits(entry)}
-    sigma = {name for name, entry in described.items() if entry["convention"] == "sigma"}
-    pairs = list(itertools.combinations(energy, 2))
-    draw_count = draws.sizes["chain"] * draws.sizes["draw"]
-    difference = np.array([energy[a] - energy[b] for a, b in pairs]).reshape(len(pairs), draw_count)
-    passed = bool(posterior.attrs["passed"])
-    obstacles = [_obstacle((owner[a], owner[b]), failing, sigma, passed=passed) for a, b in pairs]
+    rng = np.random.default_rng(0)  # decides which of independent draws stand side by side, and nothing else
+    n = min(one.energy.size for group in groups for one in group)
+    barriers, group_of = [], []
+    for k, group in enumerate(groups):
+        # Runs of one seed would otherwise have like draws at like places.
+        order = rng.permutation(group[0].energy.size)[:n] if len(groups) > 1 else slice(None)
+        barriers += [replace(one, energy=one.energy[order]) for one in group]
+        group_of += [k] * len(group)
+    pairs = list(itertools.combinations(range(len(barriers)), 2))
+    difference = np.array([barriers[a].energy - barriers[b].energy for a, b in pairs]).reshape(len(pairs), n)
+    obstacles = [_obstacle(barriers[a], barriers[b]) for a, b in pairs]
     verdicts = [_verdict(row, margin, obstacle) for row, obstacle in zip(difference, obstacles, strict=True)]
     factor = np.full((len(pairs), _WIDTHS.size), np.nan)
     for k, obstacle in enumerate(obstacles):
@@ -77,17 +148,23 @@ def compare(posterior: xr.DataTree, margin: float = 0.020) -> xr.Dataset:
             factor[k] = _bayes_factor(difference[k])
     comparison = xr.Dataset(
         {
-            "activation_energy": (("process", "sample"), np.array(list(energy.values()))),
+            "activation_energy": (("process", "sample"), np.array([one.energy for one in barriers])),
             "difference": (("pair", "sample"), difference),
-            "law_fits": ("process", np.array([owner[label] not in failing for label in energy])),
+            "law_fits": ("process", np.array([one.fits for one in barriers])),
             "probability_positive": ("pair", np.mean(difference > 0, axis=1)),
             "probability_equivalent": ("pair", np.mean(np.abs(difference) < margin, axis=1)),
             "verdict": ("pair", np.array([verdict for verdict, _ in verdicts], dtype=object)),
             "reason": ("pair", np.array([reason for _, reason in verdicts], dtype=object)),
             "bayes_factor": (("pair", "width"), factor),
         },
-        coords={"process": list(energy), "pair": [f"{a} - {b}" for a, b in pairs], "width": _WIDTHS},
+        coords={
+            "process": [one.label for one in barriers],
+            "pair": [f"{barriers[a].label} - {barriers[b].label}" for a, b in pairs],
+            "width": _WIDTHS,
+        },
     )
+    if len(groups) > 1:
+        comparison["independent"] = ("pair", np.array([group_of[a] != group_of[b] for a, b in pairs]))
     return stamp(comparison, "comparison", margin=margin)
 
 
@@ -97,14 +174,16 @@ def _law_fits(entry: dict[str, Any]) -> bool:
     return bool(entry.get("law_fits", not (misfit["dof"] > 0 and misfit["p"] < misfit["level"])))
 
 
-def _obstacle(pair: tuple[str, str], failing: set[str], sigma: set[str], *, passed: bool) -> str:
-    """Why the difference of the barriers of two processes would mean nothing; "" where it means something."""
-    if not passed:
+def _obstacle(first: _Barrier, second: _Barrier) -> str:
+    """Why the difference of two barriers would mean nothing; "" where it means something."""
+    pair = (first, second)
+    if not all(one.passed for one in pair):
         return "the sampler did not converge"
-    if failing & set(pair):
-        return f"one barrier does not describe {' and '.join(sorted(failing & set(pair)))}"
-    if (pair[0] in sigma) != (pair[1] in sigma):
-        return f"the barrier of {(sigma & set(pair)).pop()} is that of sigma, which only compares as sigma T"
+    if failing := sorted({one.owner for one in pair if not one.fits}):
+        return f"one barrier does not describe {' and '.join(failing)}"
+    if first.of_sigma != second.of_sigma:
+        owner = first.owner if first.of_sigma else second.owner
+        return f"the barrier of {owner} is that of sigma, which only compares as sigma T"
     return ""
 
 
@@ -130,8 +209,13 @@ def _verdict(difference: Array, margin: float, obstacle: str) -> tuple[str, str]
     limits = f"the 95 % interval, {1e3 * low:.0f} to {1e3 * high:.0f} meV,"
     if obstacle:
         return "undecided", obstacle
+    verdict = verdict_of(low, high, margin)
+    lies = {"same": "lies inside", "different": "lies outside", "undecided": "crosses"}[verdict]
+    return verdict, f"{limits} {lies} ±{1e3 * margin:g} meV"
+
+
+def verdict_of(low: float, high: float, margin: float) -> str:
+    """The verdict that the ends of a 95 % interval and a margin make."""
     if -margin < low and high < margin:
-        return "same", f"{limits} lies inside ±{1e3 * margin:g} meV"
-    if low > margin or high < -margin:
-        return "different", f"{limits} lies outside ±{1e3 * margin:g} meV"
-    return "undecided", f"{limits} crosses ±{1e3 * margin:g} meV"
+        return "same"
+    return "different" if low > margin or high < -margin else "undecided"

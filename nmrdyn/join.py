@@ -66,7 +66,7 @@ def join(data: Sequence[xr.Dataset], *, probes: Sequence[str] | None = None) -> 
         remarks += [Finding(f.code, f"{prefix}{f.where}" if f.where else "", f.text) for f in attached(one)]
     shared = set.intersection(*(set(part.variables) for part in parts))
     dropped = [part.drop_vars([name for name in part.variables if name not in shared]) for part in parts]
-    joined = xr.concat(dropped, dim="experiment", combine_attrs="override")
+    joined = xr.concat(dropped, dim="experiment", join="outer", combine_attrs="override")
     joined.attrs |= {"left_out": json.dumps(left_out), "sources": json.dumps(sources)}
     if spectra := [how for one in data for how in json.loads(one.attrs.get("spectra", "[]"))]:
         joined.attrs["spectra"] = json.dumps(spectra)

@@ -456,6 +456,14 @@ def test_joined_data_keep_their_names_fields_and_rows():
     assert apart["experiment"].values.tolist() == ["1", "2", "late"]
 
 
+def test_t1_of_different_models_are_joined():
+    # Their candidates and components differ in number, of which xarray warns unless told what to do.
+    data = [nd.simulate(truth_of(SODIUM, [kelvin]), seed=1) for kelvin in (300.0, 310.0)]
+    fits = [nd.fit_recovery(data[0], "single"), nd.fit_recovery(data[1], "auto")]
+    both = nd.join(fits)
+    assert both["t1"].values.tolist() == [one["t1"].item() for one in fits]
+
+
 def test_data_that_are_of_different_things_are_not_joined():
     sodium, boron = (nd.simulate(truth_of(one, [300.0]), seed=1) for one in (SODIUM, BORON))
     with pytest.raises(nd.InputError, match=r"join: needed data sets of one nucleus, found 23Na, 11B"):

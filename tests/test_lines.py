@@ -560,8 +560,8 @@ def test_command_prints_a_row_a_line_in_both_conventions(capsys, table):
     assert out[0].split() == ["sample", "T/K", "n", "E(sigma", "T)/eV", "95", "%", "E(sigma)/eV", "rms"]
     kelvin, sigma = 273.15 + np.array([20, 40, 60]), np.array([1e-4, 2e-4, 4.1e-4])
     e = [-K * stats.linregress(1 / kelvin, np.log(value)).slope for value in (sigma * kelvin, sigma)]
-    assert f"{e[0]:.4f} ± " in out[1]
-    assert f"{e[1]:.4f} ± " in out[1]
+    assert f"{e[0]:.3f} ± " in out[1]
+    assert f"{e[1]:.3f} ± " in out[1]
     assert "293.15 to 333.15" in out[1]
     assert len(out) == 2
 
@@ -643,4 +643,4 @@ def test_command_refuses_in_one_line(capsys, table, monkeypatch, arguments, word
 def test_command_help_has_an_example(capsys):
     with pytest.raises(SystemExit):
         main(["sigma", "--help"])
-    assert "example: nmrdyn sigma eis.csv" in " ".join(capsys.readouterr().out.split())
+    assert "examples: nmrdyn sigma eis.csv" in " ".join(capsys.readouterr().out.split())

@@ -532,7 +532,8 @@ def test_files_that_are_no_results_are_refused_in_one_line(rich, tmp_path, capsy
         seed=1,
     ).to_netcdf(file, engine="h5netcdf")
     refused(file, "found another or damaged file (needed the stage 'posterior', found 'transport'", capsys)
-    refused(tmp_path, "found a folder", capsys)
+    (tmp_path / "empty").mkdir()
+    refused(tmp_path / "empty", "needed a results.nc written by nmrdyn, found no file", capsys)
     refused(tmp_path / "missing.nc", "found no file", capsys)
     later = posterior.copy()
     later.attrs["nmrdyn_version"] = "99.0"

@@ -413,6 +413,19 @@ def test_search_that_failed_leaves_an_ensemble_that_can_move():
     assert np.all(np.abs(flat.mean(axis=0) - mean) < 5 * sd / np.sqrt(chains.check.ess))
 
 
+def test_walkers_of_a_poor_search_start_near_the_best():
+    # All proposals carry some weight, though most lie where the posterior never goes: none of those is a start.
+    model, _, _, _ = line_case(1)
+    modes = modes_of(model, [[0.0, 0.0, 0.0]])
+    rng = np.random.default_rng(3)
+    wide = np.concatenate([modes.points, np.stack([p.draw(len(modes.points), rng) for p in model.priors.values()], 1)])
+    weight = np.full(len(wide), 1e-12)
+    weight[:7] = 1.0
+    poor = replace(modes, points=wide, draws=wide, draw_weight=weight / weight.sum(), effective_draws=7.0)
+    chains = sample(model, poor, seed=np.random.SeedSequence(1), ensembles=2, max_steps=5, progress=False)
+    assert chains.log_posterior.min() > chains.log_posterior.max() - 40
+
+
 def test_many_parameters_are_moved_by_differences_alone():
     chains = run(Toy([Normal(0.0, 1.0)] * 11), [[0.0] * 11], max_steps=40)
     assert chains.moves == "1 DEMove"

@@ -5,21 +5,50 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from nmrdyn.cli.show import printable
+from nmrdyn.cli.parser import Commands, Parser, add_command, bars_wanted
+from nmrdyn.cli.show import print_json, printable
+from nmrdyn.cli.suggest import require_there
 
 
-def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add(commands: Commands[Parser]) -> None:
     """Its options."""
-    command = commands.add_parser("report", help="rebuild report and tables from results.nc, without the raw data")
-    command.add_argument("results", type=Path, help="results.nc of a run with this version of nmrdyn")
+    command = add_command(
+        commands,
+        "report",
+        "rebuild report and tables from results.nc, without the raw data",
+        usage="[options] RESULTS",
+        examples=["results", "results/results.nc --out elsewhere", "results --json | jq .differences"],
+        json="what summary.json holds",
+        bars=True,
+    )
+    command.add_argument(
+        "results", type=Path, metavar="RESULTS", help="results.nc of a run with this version of nmrdyn, or its folder"
+    )
     command.add_argument("--out", type=Path, metavar="DIR", help="where they go; the folder of results.nc unless said")
     command.set_defaults(command=_report)
 
 
+def stored(path: Path) -> Path:
+    """The results.nc that is meant, by its name or by that of its folder."""
+    from nmrdyn.report.write import unfinished
+
+    if path.is_dir():
+        return path / "results.nc"
+    # What a broken-off run had completed is put into its place where it is read.
+    return path if unfinished(path.parent) else require_there(path, "a results.nc written by nmrdyn, or its folder")
+
+
 def _report(options: argparse.Namespace) -> None:
+    from nmrdyn.progress import shown, stage
     from nmrdyn.report.summary import verdict_lines
     from nmrdyn.study.results import rebuild
 
-    for line in verdict_lines(rebuild(options.results, options.out)):
+    file = stored(options.results)
+    with shown(bars_wanted(options)), stage("writing the report and the tables"):
+        summary = rebuild(file, options.out)
+    if options.json:
+        print_json(summary)
+        return
+    for line in verdict_lines(summary):
         print(printable(line))
-    print(f"results in {options.out or options.results.parent}")
+    print(printable(f"results in {options.out or file.parent}"))

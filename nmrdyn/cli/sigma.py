@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nmrdyn.cli.parser import Commands, Parser, add_command, bars_wanted
 from nmrdyn.cli.show import print_json, print_table, printable, shown
+from nmrdyn.cli.suggest import choice, require_there
+from nmrdyn.rounding import with_error
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -17,20 +21,39 @@ if TYPE_CHECKING:
 _SAID_IN_ROWS = ("no-single-barrier",)
 
 
-def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add(commands: Commands[Parser]) -> None:
     """Its options."""
-    command = commands.add_parser(
+    command = add_command(
+        commands,
         "sigma",
-        help="barriers of conductivities, from a table or from impedance spectra",
-        description="Straight lines through ln(sigma T) and ln(sigma) against 1/T: both, as papers use either, and the "
+        "fit the barriers of conductivities, from a table or from impedance spectra",
+        usage="[options] PATH",
+        examples=[
+            "eis.csv",
+            "eis.csv --sample A --transition 40°C",
+            "spectra/ --thickness 0.9mm --radius 0.5cm --part bulk --plots figures",
+        ],
+        details="Straight lines through ln(sigma T) and ln(sigma) against 1/T: both, as papers use either, and the\n"
         "barrier of sigma is lower by about kT. Compare that of sigma T with others.",
-        epilog="example: nmrdyn sigma eis.csv --sample A --transition 40°C; "
-        "nmrdyn sigma spectra/ --thickness 0.9mm --radius 0.5cm --part bulk",
+        json="a list with an entry for each line",
+        bars=True,
     )
-    command.add_argument("path", type=Path, help="a table (CSV), a file of impedance spectra or a folder of them")
-    command.add_argument("--sample", help="one sample of a table of several")
-    command.add_argument("--direction", choices=("heating", "cooling"), help="these runs only")
-    command.add_argument("--part", default="total", choices=("total", "bulk", "grain_boundary"), help="of the sample")
+    command.add_argument(
+        "path", type=Path, metavar="PATH", help="a table (CSV), a file of impedance spectra or a folder of them"
+    )
+    command.add_argument("--sample", metavar="NAME", help="one sample of a table of several")
+    for name, known, default, words in (
+        ("direction", ("heating", "cooling"), None, "these runs only: heating or cooling"),
+        (
+            "part",
+            ("total", "bulk", "grain_boundary"),
+            "total",
+            "of the sample: total, bulk or grain_boundary (default: total)",
+        ),
+    ):
+        command.add_argument(
+            f"--{name}", type=choice(*known), choices=known, default=default, metavar=name.upper(), help=words
+        )
     command.add_argument(
         "--columns",
         action="append",
@@ -43,7 +66,9 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         command.add_argument(
             f"--{name}", metavar=example, help=f"{name} of its electrodes (one of radius, diameter, area)"
         )
-    command.add_argument("--circuit", help="of impedance spectra: auto, or a name or string of a circuit")
+    command.add_argument(
+        "--circuit", metavar="auto", help="of impedance spectra: auto, or a name or string of a circuit"
+    )
     command.add_argument("--temperature", metavar="CSV", help="temperatures of impedance spectra")
     command.add_argument(
         "--transition",
@@ -52,10 +77,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         metavar="40°C|find",
         help="a phase transition, a line on each side (may be repeated); or find, to look for one",
     )
-    command.add_argument(
-        "--plots", type=Path, metavar="FOLDER", help="write lines.svg, and spectra.svg of spectra, there"
-    )
-    command.add_argument("--json", action="store_true", help="print JSON")
+    command.add_argument("--plots", type=Path, metavar="DIR", help="write lines.svg, and spectra.svg of spectra, there")
     command.set_defaults(command=_sigma)
 
 
@@ -63,9 +85,13 @@ def _sigma(options: argparse.Namespace) -> None:
     from nmrdyn.conductivity.lines import straight_lines
     from nmrdyn.conductivity.read import read_conductivity
     from nmrdyn.findings import attached
+    from nmrdyn.progress import shown as shown_bars
+    from nmrdyn.progress import stage
 
-    transport = read_conductivity(options.path, **_reading_said(options))
-    lines = straight_lines(transport, transition=_transition(options.transition))
+    path = require_there(options.path, "a table, a file of impedance spectra or a folder of them")
+    with shown_bars(bars_wanted(options)), stage(f"reading and fitting {printable(path.name)}"):
+        transport = read_conductivity(path, **_reading_said(options))
+        lines = straight_lines(transport, transition=_transition(options.transition))
     if options.plots:
         _write_plots(options.plots, transport, lines)
     findings = [finding for finding in attached(lines) if finding.code not in _SAID_IN_ROWS]
@@ -127,7 +153,7 @@ def _warnings(sample: str, samples: set[str], findings: list[Finding]) -> list[s
 
 def _barrier(entry: dict[str, Any], convention: str) -> str:
     value, error = (entry[f"activation_energy_{convention}{end}_eV"] for end in ("", "_stderr"))
-    return f"{shown(value, '.4f')} ± {shown(error, '.4f', '?')}"
+    return "-" if math.isnan(value) else with_error(value, error)
 
 
 def _range(entry: dict[str, Any], name: str, form: str) -> str:

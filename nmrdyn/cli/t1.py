@@ -7,8 +7,11 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
-from nmrdyn.cli.reading import add_folder, add_reading, reading_said
-from nmrdyn.cli.show import print_json, print_table, printable, shown, with_error
+from nmrdyn.cli.parser import Commands, Parser, add_command, bars_wanted
+from nmrdyn.cli.reading import WHAT, add_folder, add_reading, reading_said
+from nmrdyn.cli.show import print_json, print_table, printable, shown
+from nmrdyn.cli.suggest import choice, require_there
+from nmrdyn.rounding import parenthesis
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -19,16 +22,30 @@ if TYPE_CHECKING:
 _SAID_IN_ROWS = ("no-t1", "recovery-misfit")
 
 
-def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+_MODELS = ("auto", "single", "stretched", "bi", "tri", "populations")
+
+
+def add(commands: Commands[Parser]) -> None:
     """Its options."""
-    command = commands.add_parser(
+    command = add_command(
+        commands,
         "t1",
-        help="T1 of every recovery in a TopSpin folder",
-        epilog="example: nmrdyn t1 vt-run.zip --nucleus 11B --region BH4=-45:-35ppm --temperature title,te",
+        "fit T1 of every recovery in a TopSpin folder, with its 95 % interval",
+        usage="[options] FOLDER",
+        examples=[
+            "vt-run/",
+            "vt-run.zip --nucleus 11B --region BH4=-45:-35ppm --temperature title,te",
+            "vt-run/ --model populations --initial all_sat --observed ct",
+        ],
+        json="a list with an entry for each recovery, also where none can be fitted",
+        bars=True,
     )
     add_folder(command)
     add_reading(command)
-    command.add_argument("--model", default="auto", help="auto (default), single, stretched, bi, tri or populations")
+    command.add_argument(
+        "--model", default="auto", type=choice(*_MODELS), choices=_MODELS, metavar="MODEL",
+        help=f"{', '.join(_MODELS)}; auto is the most credible of the first few (default: %(default)s)",
+    )  # fmt: skip
     command.add_argument("--initial", metavar="LEVELS", help="populations: what was done, such as all_sat or ct_inv")
     command.add_argument("--observed", metavar="LINE", help="populations: which line is observed, such as total or ct")
     command.set_defaults(command=_t1)
@@ -36,13 +53,19 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 def _t1(options: argparse.Namespace) -> None:
     from nmrdyn.findings import attached
+    from nmrdyn.progress import shown as shown_bars
+    from nmrdyn.progress import stage
     from nmrdyn.recovery.fit import fit_recovery
     from nmrdyn.recovery.interval import t1_interval
     from nmrdyn.topspin.read import read_topspin
     from nmrdyn.units import interval_said
 
-    recovery = read_topspin(options.folder, **reading_said(options))
-    relaxation = fit_recovery(recovery, _model(options, recovery.attrs["nucleus"]))
+    folder = require_there(options.folder, WHAT)
+    with shown_bars(bars_wanted(options)):
+        with stage(f"reading {printable(folder.name)}"):
+            recovery = read_topspin(folder, **reading_said(options))
+        with stage(f"fitting {recovery.sizes['experiment']} recoveries"):
+            relaxation = fit_recovery(recovery, _model(options, recovery.attrs["nucleus"]))
     findings = [finding for finding in attached(relaxation) if finding.code not in _SAID_IN_ROWS]
     entries = _entries(recovery, relaxation, findings, t1_interval(recovery, relaxation).values)
     if options.json:
@@ -54,7 +77,7 @@ def _t1(options: argparse.Namespace) -> None:
             "T/K": [shown(entry["temperature_K"], ".1f", "unknown") for entry in entries],
             "from": [entry["temperature_source"] for entry in entries],
             "model": [entry["model"] for entry in entries],
-            "T1/s": [with_error(entry["t1_s"], entry["t1_stderr_s"]) for entry in entries],
+            "T1/s": [parenthesis(entry["t1_s"], entry["t1_stderr_s"]) for entry in entries],
             "95 %": [interval_said(entry["t1_low_s"], entry["t1_high_s"]) for entry in entries],
             "beta": [shown(entry["beta"], ".3f") for entry in entries],
             "depth": [shown(entry["depth"], ".2f") for entry in entries],

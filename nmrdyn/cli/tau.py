@@ -6,15 +6,24 @@ import argparse
 import math
 from typing import Any
 
+from nmrdyn.cli.parser import Commands, Parser, add_command
 from nmrdyn.cli.show import print_json, shown
 
 
-def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add(commands: Commands[Parser]) -> None:
     """Its options."""
-    command = commands.add_parser(
+    command = add_command(
+        commands,
         "tau",
-        help="correlation times on both branches, from one T1",
-        epilog="example: nmrdyn tau --nucleus 11B --cq 0.1MHz --eta 0.4 --larmor 160.49MHz --t1 61.1s",
+        "give the correlation times on both branches for one T1, and the share of each mechanism",
+        usage="--nucleus 11B --cq 0.1MHz --eta 0.4 --larmor 160.49MHz --t1 61.1s [--dipolar 1H:1.20A:4]",
+        examples=[
+            "--nucleus 11B --cq 0.1MHz --eta 0.4 --larmor 160.49MHz --t1 61.1s",
+            "--nucleus 11B --cq 0.1MHz --eta 0.4 --larmor 160.49MHz --t1 61.1s --dipolar 1H:1.20A:4",
+            "--nucleus 23Na --cq 1MHz --eta 0.1 --larmor 132.32MHz --t1 35ms --json",
+        ],
+        details="By BPP: spectral densities of Debye's form. Every value has its unit.",
+        json="tau_c_fast_s, tau_c_slow_s, t1_minimum_s, feasible and shares",
     )
     for name, example, words in (
         ("nucleus", "11B", "the isotope"),
@@ -31,7 +40,6 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         metavar="1H:1.20A:4",
         help="dipolar relaxation by partners as well: isotope, distance and their number; may be repeated",
     )
-    command.add_argument("--json", action="store_true", help="print JSON")
     command.set_defaults(command=_tau)
 
 

@@ -22,6 +22,7 @@ from nmrdyn.inference.predictive import branches, curves, predict
 from nmrdyn.inference.process import Probe, Process
 from nmrdyn.inference.stages import stages_of, with_branches
 from nmrdyn.priors import Prior
+from nmrdyn.progress import track
 from nmrdyn.schema import Array, InputError
 
 
@@ -88,7 +89,7 @@ def infer(
     """
     known = _checked(processes, probes, likelihood)
     believed = dict(priors or {})
-    stages = {process.name: stages_of(process, known) for process in processes}
+    stages = {one.name: stages_of(one, known) for one in track(processes, "fitting recoveries", unit="process")}
     data = [
         measurements(
             process,

@@ -9,6 +9,7 @@ from arviz_stats.base import array_stats  # type: ignore[attr-defined]
 from nmrdyn.inference.measurements import Measurements
 from nmrdyn.inference.model import JointModel
 from nmrdyn.inference.modes import Modes, find_modes
+from nmrdyn.progress import track
 from nmrdyn.schema import Array
 
 MOST_PARETO_K = 0.7  # above it, weights are not to be trusted
@@ -71,7 +72,7 @@ def influence(model: JointModel, theta: Array, *, modes: Modes, seed: np.random.
     mean_of_all, sd_of_all = _moments(values, weight_of_all)
     mean, sd = np.full((2, model.runs.n, len(with_all)), np.nan)
     effective = np.full(model.runs.n, np.nan)
-    for run in range(model.runs.n):
+    for run in track(range(model.runs.n), "leaving out each temperature", unit="run"):
         left = _without(model, run)
         if not left or (failing[run] and not anew[run]):
             continue

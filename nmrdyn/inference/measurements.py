@@ -18,8 +18,8 @@ from nmrdyn.schema import Array, InputError
 # What the likelihood may be made of, and how the report calls it.
 LIKELIHOODS = {
     "traces": "the recovery of every experiment, with amplitude, depth and noise integrated out",
-    "t1": "ln T1 with a Student-t error, temperature errors by quadrature",
-    "fast": "ln T1 with a Student-t error, temperature errors to first order",
+    "t1": "{quantity} with a Student-t error, temperature errors by quadrature",
+    "fast": "{quantity} with a Student-t error, temperature errors to first order",
 }
 # What the likelihood reads of each stage.
 QUANTITY = {"relaxation": "t1"} | {one.stage: one.quantity for one in (Conductivity, Diffusion, CorrelationTime)}

@@ -20,6 +20,7 @@ from nmrdyn.inference.coordinates import Coordinates
 from nmrdyn.inference.importance import Proposal, Regions, importance_sample, modes_proposal
 from nmrdyn.inference.model import JointModel
 from nmrdyn.inference.starts import sides, starting_points
+from nmrdyn.progress import names, stage
 from nmrdyn.schema import Array, InputError
 
 _MOST_MODES = 16  # of the joint posterior
@@ -72,8 +73,9 @@ def find_modes(
     InputError
         Where priors and data exclude each other.
     """
-    starts = starting_points(Coordinates(model), model.data[0]) if len(model.data) == 1 else _combined(model)
-    return weigh(model, starts, rng, draws=draws, effective=effective, regions=partial(sides, model))
+    with stage(f"searching branches and modes of {names(one.process.name for one in model.data)}"):
+        starts = starting_points(Coordinates(model), model.data[0]) if len(model.data) == 1 else _combined(model)
+        return weigh(model, starts, rng, draws=draws, effective=effective, regions=partial(sides, model))
 
 
 def _combined(model: JointModel) -> Array:

@@ -28,6 +28,7 @@ from nmrdyn.motion.mechanism import Mechanism
 from nmrdyn.schema import Array
 
 _LABEL = {"transport": "ln_sigma", "diffusion": "ln_d", "relaxation": "ln_t1", "motion": "ln_tau_c"}
+_MEASURED = {"transport": "ln σ", "diffusion": "ln D", "relaxation": "ln T1", "motion": "ln tau_c"}
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,7 @@ def assemble(outcome: Outcome, findings: Sequence[Finding]) -> xr.DataTree:
             "parameters": [name for name in law_parameters(process) if name in posterior],
             "barriers": variables[process.name],
             "barriers_at": one.middle,
-            "likelihood": LIKELIHOODS[one.likelihood],
+            "likelihood": LIKELIHOODS[one.likelihood].format(quantity=_MEASURED[process.datum]),
             "t1_meaning": _meanings(outcome.stages[process.name]),
             "probe": ", ".join(sorted(set(map(str, one.probe)) - {""})),
             "left_out": json.loads(process.data.attrs.get("left_out", "{}")),

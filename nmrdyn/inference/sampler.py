@@ -9,6 +9,7 @@ from pathlib import Path
 
 import emcee
 import numpy as np
+from scipy import stats
 from tqdm import tqdm
 
 from nmrdyn.inference.checkpoint import (
@@ -32,12 +33,14 @@ from nmrdyn.inference.diagnostics import (
 from nmrdyn.inference.importance import LEAST_DRAWS, draw_prior, spread, systematic
 from nmrdyn.inference.model import JointModel
 from nmrdyn.inference.modes import Modes
+from nmrdyn.progress import names, wanted
 from nmrdyn.schema import Array
 
 DISCARDED = 5  # one in so many steps, the first ones, is left out
 _WALKERS = 128
 _KDE_DIMENSIONS = 10  # kernel proposals halve the autocorrelation time up to here, and gain nothing at 14
-_PRIOR_DRAWS = 4000  # of which those with a likelihood above 0 are starts after a search that failed
+_PRIOR_DRAWS = 4000  # of the prior, and at most of the proposals, among which starts are looked for after a poor search
+_RARE = 1e-6  # of posterior draws lie lower than a start may
 _FIRST_BLOCK, _LEAST_BLOCK = 60, 20  # steps between checks
 _GROWTH = 3  # steps of a block over those before it, at most
 _SPARE = 1.05  # more steps than the autocorrelation time so far asks for, since it is uncertain
@@ -205,12 +208,13 @@ def sample(
     run = _Run(coordinates, samplers, centre, shape, reported)
     resumed, interrupted = run.steps, False
     with tqdm(
-        total=ensembles * max_steps, initial=ensembles * resumed, desc="sampling", unit="step",
-        disable=not progress, leave=False,
+        initial=ensembles * resumed, desc=f"sampling {names(one.process.name for one in model.data)}", unit="step",
+        disable=not (progress or wanted()), leave=False,
     ) as bar:  # fmt: skip
         try:
             block = _FIRST_BLOCK if run.steps == 0 else (found := run.assess()).next_block(run.steps)
             while (block := min(block, max_steps - run.steps)) > 0:
+                bar.total = ensembles * (run.steps + block)  # as far as is known to be needed
                 run.advance(states, block, bar)
                 if checkpoint is not None:
                     write_checkpoint(checkpoint, Checkpoint([s.backend for s in samplers], centre, shape), study=study)
@@ -265,24 +269,34 @@ def _round(modes: Modes) -> tuple[Array, Array]:
 
 
 def _start(modes: Modes, centre: Array, shape: Array, seed: np.random.SeedSequence, walkers: int) -> emcee.State:
-    """Systematic resampling of the importance draws; where too few carry the weight, the proposals themselves.
-
-    Where the search failed, proposals may all be alike, which no ensemble can start from: half come from the prior.
-    """
+    """Systematic resampling of the importance draws; where too few carry the weight, proposals near the best."""
     rng = np.random.default_rng(seed)
     legacy = np.random.RandomState(rng.integers(2**32, dtype=np.uint32))
     if modes.effective_draws > 4 * walkers:
-        chosen = systematic(modes.draw_weight, walkers, rng)
+        points = modes.points[systematic(modes.draw_weight, walkers, rng)]
     else:
-        possible = np.flatnonzero(modes.draw_weight > 0)
-        chosen = rng.choice(possible, walkers, replace=possible.size < walkers)
-    points = modes.points[chosen]
-    if not _searched(modes):
-        drawn = draw_prior(modes.coordinates.model, _PRIOR_DRAWS, rng)
-        drawn = drawn[np.isfinite(modes.coordinates.model(drawn))][: walkers // 2]
-        points[: len(drawn)] = modes.coordinates.outside(drawn)
+        points = _near(modes, rng, walkers)
     start = np.linalg.solve(shape, (points - centre).T).T
     return emcee.State(start, random_state=legacy.get_state())
+
+
+def _near(modes: Modes, rng: np.random.Generator, walkers: int) -> Array:
+    """Proposals (walker, parameter) whose density posterior draws may have beside the best, or else the best of them.
+
+    A walker that starts far below the others stays there: proposals of the ensemble hardly ever reach the others from
+    there. Where the search failed, proposals may all be alike, which no ensemble can start from: the prior adds some.
+    """
+    possible = np.flatnonzero(modes.draw_weight > 0)
+    points = modes.points[rng.permutation(possible)[:_PRIOR_DRAWS]]
+    if not _searched(modes):
+        points = np.concatenate(
+            [points, modes.coordinates.outside(draw_prior(modes.coordinates.model, _PRIOR_DRAWS, rng))]
+        )
+    height = modes.coordinates(points)
+    order = np.argsort(-height)
+    reach = stats.chi2.isf(_RARE, points.shape[1]) / 2
+    near = order[: max(walkers, np.count_nonzero(height > height[order[0]] - reach))]
+    return points[rng.choice(near, walkers, replace=near.size < walkers)]
 
 
 def _walker_major(chain: Array) -> Array:

@@ -1,114 +1,143 @@
-"""What was measured against 1000/T, with the bands of the fitted laws."""
+"""What was measured against 1000/T, with the bands of the fitted laws where there are any."""
 
 from __future__ import annotations
-
-import itertools
 
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from nmrdyn.plot.style import COLOURS, arrhenius_axes, named, style
-from nmrdyn.schema import Array, InputError, require
+from nmrdyn.plot.axes import arrhenius_axes, band, empty, legend, points
+from nmrdyn.plot.figure import new_axes
+from nmrdyn.plot.measured import series_of
+from nmrdyn.plot.style import COLOURS, LINES, MARKERS, named, style
+from nmrdyn.schema import InputError, require
+
+# The stage that holds each quantity, and the words of its axis.
+_HELD = {
+    "t1": ("relaxation", "T1 / s"),
+    "tau_c": ("motion", "correlation time / s"),
+    "sigma_T": ("transport", "σT / (S K/m)"),
+    "diffusion": ("diffusion", "diffusion coefficient / (m²/s)"),
+}
+_FAST_MARKERS = ("^", "v", "<", ">")
 
 
-def arrhenius(posterior: xr.DataTree, quantity: str, *, ax: Axes | None = None) -> Axes:
-    """One quantity of all processes that have it against 1000/T, with 68 and 95 % bands of the fitted law.
+def arrhenius(
+    stage: xr.Dataset | xr.DataTree, quantity: str | None = None, *, improbable: bool = True, ax: Axes | None = None
+) -> Axes:
+    """T1, tau_c, sigma T or a diffusion coefficient against 1000/T, with °C on top.
+
+    Every point has its standard errors, of the temperature too; where an error is not known, the legend or the axis of
+    °C says so. Arrows are limits. Of tau_c both branches of T1 are drawn, with their probability P in the legend; the
+    points of a branch with P < 0.1 are hollow and pale. A posterior adds the median and the 68 and 95 % bands of the
+    fitted law, and to T1 the T1 minimum, the shortest T1 that the mechanism allows; a T1 below it is in a black square.
 
     Parameters
     ----------
-    posterior : what `infer` returned
-    quantity : "t1", "tau_c", "sigma_T" or "diffusion"
-    ax : axes to draw on, new ones unless said
+    stage : a posterior for all its processes, or the stage `relaxation`, `motion`, `transport` or `diffusion`
+    quantity : of a posterior "t1", "tau_c", "sigma_T" or "diffusion"; a stage has one only, which need not be said
+    improbable : whether to draw branches with P < 0.1, which are decades away from the others
+    ax : axes to draw on, new ones unless said; what is drawn on the same axes next has other colours
+
+    Raises
+    ------
+    InputError
+        For another stage, or a quantity that it does not have.
+
+    Examples
+    --------
+    >>> import nmrdyn as nd
+    >>> truth = nd.ConductivityTruth(
+    ...     activation_energy=0.5, conductivity=1e-4, reference_temperature=300.0, temperature=[300.0, 320.0, 340.0]
+    ... )
+    >>> axes = arrhenius(nd.simulate(truth, seed=1))
+    >>> axes.get_xlabel(), axes.get_ylabel(), axes.containers[0].lines[0].get_xdata().round(2).tolist()
+    ('1000 K / T', 'σT / (S K/m)', [3.33, 3.12, 2.94])
     """
-    require(posterior, "posterior")
-    draw = {"t1": _draw_t1, "tau_c": _draw_tau, "sigma_T": _draw_sigma, "diffusion": _draw_diffusion}
-    if quantity not in draw:
-        raise InputError(f"arrhenius: needed a quantity among {', '.join(draw)}, found {quantity!r}")
+    quantity, parts = _parts(stage, quantity)
     with style():
-        axes = ax if ax is not None else Figure(figsize=(4.6, 3.6)).subplots()
-        for index, (name, process) in enumerate(posterior["processes"].children.items()):
-            draw[quantity](axes, process, named(name), COLOURS[index % len(COLOURS)])
-        arrhenius_axes(axes)
-        axes.legend()
+        axes = new_axes(ax, height=2.5)
+        axes.set_ylabel(_HELD[quantity][1])
+        shift = count = len(axes.containers)
+        unknown = []
+        for index, (name, node) in enumerate(parts, start=shift):
+            for k, one in enumerate(series_of(quantity, node, name, improbable=improbable)):
+                # Processes differ by colour; so do the series of a stage, but not the branches of one T1.
+                hue = index if "prediction" in node or quantity == "tau_c" else index + k
+                marker = _FAST_MARKERS[index % len(_FAST_MARKERS)] if one.fast else MARKERS[count % len(MARKERS)]
+                points(axes, one, colour=COLOURS[hue % len(COLOURS)], marker=marker)
+                unknown.append(np.isnan(one.kelvin_stderr[one.seen]).any())
+                count += not one.fast
+            if "prediction" in node:
+                _law(axes, node["prediction"], quantity, index)
+        if unknown:
+            arrhenius_axes(axes, top=" (errors unknown)" if any(unknown) else "")
+        else:
+            empty(axes)
+        if quantity == "t1":
+            for index, (name, node) in enumerate(parts, start=shift):
+                if "motion" in node:
+                    _limits_of_t1(axes, node["motion"], named(name), index)
+        legend(axes, own=ax is None)
     return axes
 
 
-def _band(axes: Axes, prediction: xr.Dataset, quantity: str, colour: str, scale: Array | float = 1.0) -> None:
-    x = 1000 / prediction["temperature"].values
-    for field in range(prediction.sizes["field"]):
-        low95, low68, median, high68, high95 = prediction[quantity].values[:, field] * scale
-        axes.fill_between(x, low95, high95, color=colour, alpha=0.15, lw=0)
-        axes.fill_between(x, low68, high68, color=colour, alpha=0.25, lw=0)
-        axes.plot(x, median, lw=0.9, color=colour)
+def _parts(
+    stage: xr.Dataset | xr.DataTree, quantity: str | None
+) -> tuple[str, list[tuple[str, dict[str, xr.Dataset]]]]:
+    """The quantity, and of each process (or the one stage) its name and what is known of it."""
+    kind = getattr(stage, "attrs", {}).get("stage", type(stage).__name__)
+    if isinstance(stage, xr.DataTree):
+        require(stage, "posterior")
+        if quantity not in _HELD:
+            raise InputError(f"arrhenius: needed a quantity among {', '.join(_HELD)}, found {quantity!r}; say one")
+        held = _HELD[quantity][0]
+        nodes = {str(name): process.children for name, process in stage["processes"].children.items()}
+        return quantity, [
+            (name, {str(key): child.dataset for key, child in children.items()} if held in children else {})
+            for name, children in nodes.items()
+        ]
+    held_by = {holder: key for key, (holder, _) in _HELD.items()}
+    if kind not in held_by:
+        raise InputError(f"arrhenius: needed a posterior or the stage {', '.join(held_by)}, found '{kind}'; give one")
+    require(stage, kind)
+    if quantity not in (None, held_by[kind]):
+        raise InputError(f"arrhenius: needed the quantity {held_by[kind]} of the stage {kind}, found {quantity!r}")
+    return held_by[kind], [(str(stage.attrs.get("nucleus", "")), {kind: stage})]
 
 
-def _horizontal_error(data: xr.Dataset) -> Array:
-    kelvin = data["temperature"].values
-    return 1000 * np.nan_to_num(data["temperature_stderr"].values) / kelvin**2
+def _law(axes: Axes, prediction: xr.Dataset, quantity: str, index: int) -> None:
+    """The fitted law of a process: at every field for T1, else once."""
+    kelvin = prediction["temperature"].values
+    values = prediction["conductivity" if quantity == "sigma_T" else quantity].values
+    for field in range(values.shape[1] if quantity == "t1" else 1):
+        curves = values[:, field] * (kelvin if quantity == "sigma_T" else 1.0)
+        band(axes, 1000 / kelvin, curves, colour=COLOURS[index % len(COLOURS)], line=LINES[index % len(LINES)])
 
 
-def _draw_t1(axes: Axes, process: xr.DataTree, name: str, colour: str) -> None:
-    axes.set_ylabel("T1 / s")
-    if "relaxation" not in process:
-        return
-    data = process["relaxation"].dataset
-    _band(axes, process["prediction"].dataset, "t1", colour)
-    fields = process["prediction"].dataset["larmor_frequency"].values
-    for marker, field in zip(itertools.cycle("os^Dv"), fields, strict=False):
-        one = data.isel(experiment=np.flatnonzero(data["larmor_frequency"].values == field))
-        label = name if fields.size == 1 else f"{name}, {field / 1e6:.1f} MHz"
-        axes.errorbar(
-            1000 / one["temperature"], one["t1"], one["t1_stderr"], _horizontal_error(one), marker, ms=3.5, lw=0.9,
-            color=colour, label=label,
-        )  # fmt: skip
-    motion = process["motion"].dataset
-    low = ~motion["feasible"].values & np.isfinite(data["t1"].values)
-    if low.any():
+def _limits_of_t1(axes: Axes, motion: xr.Dataset, name: str, index: int) -> None:
+    """The T1 minimum at each field, in words where it lies far off; and T1 that are below it."""
+    colour = COLOURS[index % len(COLOURS)]
+    kelvin, low = motion["temperature"].values, ~motion["feasible"].values
+    if "t1" in motion and (low & np.isfinite(motion["t1"].values)).any():
         axes.plot(
-            (1000 / data["temperature"]).values[low], data["t1"].values[low], "s", ms=8, mfc="none", color="black",
-            label="shorter than the mechanism allows",
+            1000 / kelvin[low], motion["t1"].values[low], "s", ms=8, mfc="none", mec="black",
+            label=f"{name}: shorter than the mechanism allows",
         )  # fmt: skip
-
-
-def _draw_tau(axes: Axes, process: xr.DataTree, name: str, colour: str) -> None:
-    axes.set_ylabel("correlation time / s")
-    if "motion" not in process:
+    if "t1_minimum" not in motion:
         return
-    data = process["motion"].dataset
-    _band(axes, process["prediction"].dataset.isel(field=[0]), "tau_c", colour)  # which no field changes
-    weight = (
-        data["branch_probability"].values if "branch_probability" in data else np.full((len(data.experiment), 2), 0.5)
-    )
-    for k, branch in enumerate(data["branch"].values):
-        likely = bool(np.nanmean(weight[:, k]) > 0.5)
-        label = f"{name}, {branch}" if data.sizes["branch"] > 1 else name
-        axes.errorbar(
-            1000 / data["temperature"], data["tau_c"][:, k], data["tau_c_stderr"][:, k], _horizontal_error(data),
-            "^" if branch == "fast" else "o", ms=3.5, lw=0.9, color=colour, alpha=1.0 if likely else 0.35,
-            mfc=colour if likely else "none", label=label + ("" if likely else " (improbable)"),
-        )  # fmt: skip
+    minimum, frequency = motion["t1_minimum"].values, motion["larmor_frequency"].values
+    for field in np.unique(frequency[np.isfinite(minimum)]):
+        at = np.flatnonzero((frequency == field) & np.isfinite(minimum))
+        at = at[np.argsort(kelvin[at])]
+        words = f"{name}: T1 minimum" + (f" at {field / 1e6:.1f} MHz" if np.unique(frequency).size > 1 else "")
+        if np.median(minimum[at]) > axes.get_ylim()[0] / 5:
+            axes.plot(1000 / kelvin[at], minimum[at], ls=":", marker="_", ms=5, color=colour, label=words)
+        else:
+            axes.plot([], [], " ", label=f"{words}, {_time(float(np.median(minimum[at])))}")
 
 
-def _draw_sigma(axes: Axes, process: xr.DataTree, name: str, colour: str) -> None:
-    axes.set_ylabel("σT / (S K/m)")
-    if "transport" in process:
-        data, prediction = process["transport"].dataset, process["prediction"].dataset
-        _band(axes, prediction, "conductivity", colour, prediction["temperature"].values)
-        _points(axes, data, "conductivity", data["temperature"].values, name, colour)
-
-
-def _draw_diffusion(axes: Axes, process: xr.DataTree, name: str, colour: str) -> None:
-    axes.set_ylabel("diffusion coefficient / (m²/s)")
-    if "diffusion" in process:
-        _band(axes, process["prediction"].dataset, "diffusion", colour)
-        _points(axes, process["diffusion"].dataset, "diffusion", 1.0, name, colour)
-
-
-def _points(axes: Axes, data: xr.Dataset, quantity: str, scale: Array | float, name: str, colour: str) -> None:
-    """What was measured, with its errors."""
-    axes.errorbar(
-        1000 / data["temperature"], data[quantity] * scale, np.nan_to_num(data[f"{quantity}_stderr"]) * scale,
-        _horizontal_error(data), "o", ms=3.5, lw=0.9, color=colour, label=name,
-    )  # fmt: skip
+def _time(seconds: float) -> str:
+    """Three digits in s, ms or µs."""
+    factor, unit = next(((f, u) for f, u in ((1.0, "s"), (1e3, "ms")) if seconds * f >= 0.1), (1e6, "µs"))
+    return f"{seconds * factor:.3g} {unit}"

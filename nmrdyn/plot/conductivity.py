@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import itertools
+from dataclasses import replace
 
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from scipy import stats
 
-from nmrdyn.plot.style import COLOURS, arrhenius_axes, named, style
+from nmrdyn.plot.axes import arrhenius_axes, legend, log_axis, points
+from nmrdyn.plot.figure import new_axes
+from nmrdyn.plot.measured import series_of
+from nmrdyn.plot.style import COLOURS, GREY, MARKERS, named, style
 from nmrdyn.schema import BOLTZMANN_EV, require
-
-_MARKERS = "os^Dv<>P"
 
 
 def conductivity_lines(transport: xr.Dataset, lines: xr.Dataset, *, ax: Axes | None = None) -> Axes:
@@ -31,18 +31,25 @@ def conductivity_lines(transport: xr.Dataset, lines: xr.Dataset, *, ax: Axes | N
     require(transport, "transport")
     require(lines, "lines")
     with style():
-        axes = ax if ax is not None else Figure(figsize=(5.4, 4.2)).subplots()
-        for index, marker in zip(range(lines.sizes["line"]), itertools.cycle(_MARKERS), strict=False):
+        axes = new_axes(ax, height=2.5)
+        axes.set_ylabel("σT / (S K/m)")
+        for index in range(lines.sizes["line"]):
             line = lines.isel(line=index)
-            points = _points(transport, line)
+            rows = _rows(transport, line)
             colour = COLOURS[index % len(COLOURS)]
             names = [str(line[name].item()) for name in ("sample", "direction", "phase")]
-            _draw_points(axes, points, colour, marker, label=named(", ".join([*filter(None, names), _barrier(line)])))
+            label = named(", ".join([*filter(None, names), _barrier(line)]))
+            for one in series_of("sigma_T", {"transport": rows}, ""):
+                points(axes, replace(one, label=label), colour=colour, marker=MARKERS[index % len(MARKERS)])
             if np.isfinite(line["rms"].values[0]):
-                _draw_line(axes, points, line.sel(convention="sigma_T"), colour)
-        axes.set_ylabel("σT / (S K/m)")
-        arrhenius_axes(axes)
-        axes.legend(fontsize=7)
+                _draw_line(axes, rows, line.sel(convention="sigma_T"), colour)
+        limits = transport.isel(experiment=np.flatnonzero(np.isnan(transport["conductivity"].values)))
+        for one in series_of("sigma_T", {"transport": limits}, ""):
+            points(axes, replace(one, label=""), colour=GREY, marker="none")
+        kelvin = series_of("sigma_T", {"transport": transport}, "")
+        unknown = any(np.isnan(one.kelvin_stderr[one.seen]).any() for one in kelvin)
+        arrhenius_axes(axes, top=" (errors unknown)" if unknown else "")
+        legend(axes, own=ax is None)
     return axes
 
 
@@ -58,21 +65,22 @@ def vacancies(found: xr.Dataset, *, ax: Axes | None = None) -> Axes:
     """
     require(found, "vacancies")
     with style():
-        axes = ax if ax is not None else Figure(figsize=(5.0, 3.8)).subplots()
+        axes = new_axes(ax, height=2.6)
         for index, kelvin in enumerate(np.unique(found["temperature"].values)):
             one = found.isel(sample=np.flatnonzero(found["temperature"].values == kelvin))
             _draw_vacancies(axes, one, COLOURS[index % len(COLOURS)], label=f"{kelvin:.6g} K")
         energy, error = found["migration_energy"].item(), found["migration_energy_stderr"].item()
         said = f"± {error:.3f} eV" if np.isfinite(error) else "eV, error unknown"
+        axes.margins(y=0.14)  # for the words above points
         axes.set_title(f"model of vacancies, ΔG = {energy:.3f} {said}")
-        axes.set_yscale("log")
+        log_axis(axes, "y")
         axes.set_xlabel("vacant fraction of the sites")
         axes.set_ylabel("σ / (S/m)")
-        axes.legend()
+        legend(axes, own=ax is None)
     return axes
 
 
-def _points(transport: xr.Dataset, line: xr.Dataset) -> xr.Dataset:
+def _rows(transport: xr.Dataset, line: xr.Dataset) -> xr.Dataset:
     """The rows of a transport that a line goes through."""
     kelvin = transport["temperature"].values
     inside = (kelvin >= line["temperature_low"].item()) & (kelvin <= line["temperature_high"].item())
@@ -91,19 +99,9 @@ def _barrier(line: xr.Dataset) -> str:
     return said if bool(line["straight"]) else f"{said} (not one line)"
 
 
-def _draw_points(axes: Axes, points: xr.Dataset, colour: str, marker: str, *, label: str) -> None:
-    kelvin = points["temperature"].values
-    sideways = points["temperature_stderr"].values if "temperature_stderr" in points.coords else np.zeros(kelvin.shape)
-    value, error = points["conductivity"].values * kelvin, points["conductivity_stderr"].values * kelvin
-    axes.errorbar(
-        1000 / kelvin, value, np.nan_to_num(error), 1000 * np.nan_to_num(sideways) / kelvin**2, marker,
-        ms=3.5, lw=0.9, color=colour, label=label,
-    )  # fmt: skip
-
-
-def _draw_line(axes: Axes, points: xr.Dataset, line: xr.Dataset, colour: str) -> None:
+def _draw_line(axes: Axes, rows: xr.Dataset, line: xr.Dataset, colour: str) -> None:
     """A line over its points and its 95 % band, which comes from the scatter around it."""
-    inverse = 1 / points["temperature"].values
+    inverse = 1 / rows["temperature"].values
     dof = inverse.size - 2
     at = np.linspace(inverse.min(), inverse.max(), 60)
     value = np.log(10) * line["log10_prefactor"].item() - line["activation_energy"].item() * at / BOLTZMANN_EV

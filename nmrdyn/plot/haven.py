@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import xarray as xr
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from nmrdyn.plot.style import COLOURS, GREY, arrhenius_axes, named, style
+from nmrdyn.plot.axes import arrhenius_axes, band, legend
+from nmrdyn.plot.figure import new_axes
+from nmrdyn.plot.style import COLOURS, GREY, LINES, MARKERS, named, style
 from nmrdyn.schema import require
 
 _FEW = 5  # temperatures, which are drawn as points
@@ -23,13 +23,13 @@ def haven(found: xr.Dataset, *, ax: Axes | None = None) -> Axes:
     """
     require(found, "haven")
     with style():
-        axes = ax if ax is not None else Figure(figsize=(4.6, 3.6)).subplots()
+        axes = new_axes(ax, height=2.5)
         nmr, conductivity = found.attrs["nmr"], found.attrs["conductivity"]
-        _band(axes, found["predicted"], COLOURS[0], f"{named(nmr)}: predicted for a Haven ratio of 1")
-        _band(axes, found["measured"], COLOURS[1], f"{named(conductivity)}: law of the measured")
+        _band(axes, found["predicted"], f"{named(nmr)}: predicted for a Haven ratio of 1", index=0)
+        _band(axes, found["measured"], f"{named(conductivity)}: law of the measured", index=1)
         axes.set_ylabel("conductivity / (S/m)")
         _finish(axes, found)
-        axes.legend()
+        legend(axes, own=ax is None)
     return axes
 
 
@@ -43,27 +43,24 @@ def haven_ratio(found: xr.Dataset, *, ax: Axes | None = None) -> Axes:
     """
     require(found, "haven")
     with style():
-        axes = ax if ax is not None else Figure(figsize=(4.6, 2.6)).subplots()
+        axes = new_axes(ax, height=2.1)
         axes.axhline(1, lw=0.8, color=GREY)
-        _band(axes, found["haven_ratio"], COLOURS[2], "")
+        _band(axes, found["haven_ratio"], "", index=2)
         axes.set_ylabel("Haven ratio")
         _finish(axes, found)
-        axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        axes.yaxis.set_minor_formatter(NullFormatter())
     return axes
 
 
-def _band(axes: Axes, quantiles: xr.DataArray, colour: str, label: str) -> None:
-    x = 1000 / quantiles["temperature"].values
-    low95, low68, median, high68, high95 = quantiles.values
-    if x.size < _FEW:
-        axes.errorbar(x, median, [median - low95, high95 - median], fmt="none", lw=0.9, color=colour)
-        axes.errorbar(x, median, [median - low68, high68 - median], fmt="o", ms=3.5, lw=2.5, color=colour, label=label)
+def _band(axes: Axes, quantiles: xr.DataArray, label: str, *, index: int) -> None:
+    x, colour, line = 1000 / quantiles["temperature"].values, COLOURS[index], LINES[index]
+    if x.size >= _FEW:
+        band(axes, x, quantiles.values, colour=colour, line=line, label=label)
         return
-    axes.fill_between(x, low95, high95, color=colour, alpha=0.15, lw=0)
-    axes.fill_between(x, low68, high68, color=colour, alpha=0.25, lw=0)
-    axes.plot(x, median, lw=0.9, color=colour, label=label)
+    low95, low68, median, high68, high95 = quantiles.values
+    axes.errorbar(x, median, [median - low95, high95 - median], fmt="none", lw=0.9, color=colour)
+    axes.errorbar(
+        x, median, [median - low68, high68 - median], fmt=MARKERS[index], ms=3.5, lw=2.5, color=colour, label=label
+    )
 
 
 def _finish(axes: Axes, found: xr.Dataset) -> None:

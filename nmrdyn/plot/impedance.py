@@ -9,14 +9,20 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 
-from nmrdyn.plot.style import COLOURS, GREY, named, style
-from nmrdyn.schema import ZERO_CELSIUS, InputError, require
+from nmrdyn.plot.axes import empty
+from nmrdyn.plot.figure import new_axes, new_figure, root
+from nmrdyn.plot.style import COLOURS, DOUBLE, GREY, SINGLE, named, style
+from nmrdyn.rounding import with_error
+from nmrdyn.schema import ZERO_CELSIUS, Array, InputError, require
 
 _PREFIXES = {-3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T"}
 _PARTS = (("bulk_resistance", "bulk", COLOURS[2]), ("grain_boundary_resistance", "grain boundaries", COLOURS[3]))
+# Points of print: half of a label of a frequency, where one may stand beside its point, and a letter.
+_LABEL = np.array([13.0, 5.0])
+_BESIDE = ((0, 9), (-15, 7), (15, 7), (-18, 0), (18, 0), (0, -9))
+_LETTER = 3.9
 _SHOWN = 2.2  # width of the plot over the resistance: a tail goes on for ever
 
 
@@ -48,22 +54,31 @@ def nyquist(
         )
     name = names[0] if experiment is None else experiment
     with style():
-        axes = ax if ax is not None else Figure(figsize=(4.2, 3.6), layout="constrained").subplots()
+        axes = new_axes(ax, height=2.6)
         _draw(axes, impedance.sel(experiment=name), resistance.sel(experiment=name), name)
     return axes
 
 
-def nyquist_grid(impedance: xr.Dataset, resistance: xr.Dataset) -> Figure:
-    """All spectra, each as `nyquist` draws it."""
+def nyquist_grid(impedance: xr.Dataset, resistance: xr.Dataset, *, figure: Any = None) -> Figure:
+    """All spectra, each as `nyquist` draws it.
+
+    Parameters
+    ----------
+    impedance, resistance : what `read_impedance` and `fit_impedance` returned
+    figure : a figure, or part of one, to draw in; a new one unless said, as high as it has to be
+    """
     require(impedance, "impedance")
     n = impedance.sizes["experiment"]
-    columns = min(3, n)
-    rows = -(-n // columns)
+    columns = max(1, min(2, n))
+    rows = max(1, -(-n // columns))
     with style():
-        figure = Figure(figsize=(3.7 * columns, 3.1 * rows), layout="constrained")
+        width = DOUBLE if columns > 1 else SINGLE
+        whole = new_figure(figure, width=width, height=rows * (0.78 * width / columns + 0.5))
+        if not n:
+            empty(whole.add_subplot(), "no spectra")
         for i, name in enumerate(impedance["experiment"].values.tolist()):
-            nyquist(impedance, resistance, experiment=name, ax=figure.add_subplot(rows, columns, i + 1))
-    return figure
+            nyquist(impedance, resistance, experiment=name, ax=whole.add_subplot(rows, columns, i + 1))
+    return whole
 
 
 def _draw(axes: Axes, spectrum: xr.Dataset, resistance: xr.Dataset, name: str) -> None:
@@ -83,8 +98,9 @@ def _draw(axes: Axes, spectrum: xr.Dataset, resistance: xr.Dataset, name: str) -
         axes.plot(resistance["fit_real"] / scale, -resistance["fit_imaginary"] / scale, lw=1.0, color="black")
     inside = real <= width
     height = max(np.max(np.where(inside & (imaginary <= 0.75 * width), imaginary, 0.0)), 0.3 * width)
-    _label_decades(axes, frequency, real / scale, imaginary / scale, frame=(width / scale, height / scale))
-    depth = _bars(axes, resistance, total, stderr, scale=scale, unit=unit, step=0.11 * width / scale)
+    left = min(0.0, np.nanmin(real)) - 0.03 * width
+    point = (width - left) / scale / (axes.get_window_extent().width / root(axes).dpi * 72)  # of print, on either axis
+    depth = _bars(axes, resistance, total, stderr, scale=scale, unit=unit, point=point, right=width / scale)
     for key, value in limits.items():
         if np.isnan(total) and np.isfinite(value) and value > 0:
             axes.axvline(value / scale, ls="--", lw=0.9, color=GREY)
@@ -94,57 +110,71 @@ def _draw(axes: Axes, spectrum: xr.Dataset, resistance: xr.Dataset, name: str) -
                 xytext=(-3, 0), textcoords="offset points", ha="right", va="top", fontsize=7,
             )  # fmt: skip
     lowest = np.min(np.where(inside, imaginary, 0.0)) / scale
-    axes.set_xlim(min(0.0, np.nanmin(real) / scale) - 0.03 * width / scale, width / scale)
+    axes.set_xlim(left / scale, width / scale)
     axes.set_ylim(min(-depth, 1.2 * lowest), 1.15 * height / scale)
     axes.set_aspect("equal", adjustable="box")
-    axes.xaxis.set_major_locator(MaxNLocator(5))
-    ticks = MaxNLocator(5).tick_values(1.2 * lowest, 1.15 * height / scale)
+    axes.minorticks_off()
+    axes.xaxis.set_major_locator(MaxNLocator(4))
+    ticks = MaxNLocator(4).tick_values(1.2 * lowest, 1.15 * height / scale)
     axes.set_yticks([tick for tick in ticks if min(0.0, 1.2 * lowest) <= tick <= 1.15 * height / scale])
     axes.set_xlabel(f"Z' / {unit}")
     axes.set_ylabel(f"−Z'' / {unit}")
     kelvin = spectrum["temperature"].item()
     where = f" · {kelvin - ZERO_CELSIUS:.1f} °C" if np.isfinite(kelvin) else ""
-    axes.set_title(f"{named(name)}{where}", pad=4)
+    axes.set_title(f"{named(name)}{where}")
+    _label_decades(axes, frequency, real / scale, imaginary / scale, point=point)
 
 
-def _label_decades(axes: Axes, frequency: Any, real: Any, imaginary: Any, *, frame: tuple[float, float]) -> None:
-    """Fill and label the points that are nearest to whole decades, unless a label would lie on the one before."""
-    labelled: list[tuple[float, float]] = []
+def _label_decades(axes: Axes, frequency: Array, real: Array, imaginary: Array, *, point: float) -> None:
+    """Fill the points that are nearest to whole decades, and label them where there is room."""
+    (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
+    spectrum = np.stack([real, imaginary], axis=1) / point
+    taken = [spectrum[np.isfinite(spectrum).all(axis=1)]]
     finite = frequency[np.isfinite(frequency)]
     for decade in range(math.ceil(math.log10(finite.min()) - 0.1), math.floor(math.log10(finite.max()) + 0.1) + 1):
         at = int(np.nanargmin(np.abs(np.log10(frequency) - decade)))
-        point = (real[at], imaginary[at])
-        if abs(math.log10(frequency[at]) - decade) > 0.2 or not (0 <= point[0] <= frame[0] and point[1] <= frame[1]):
+        x, y = real[at], imaginary[at]
+        if abs(math.log10(frequency[at]) - decade) > 0.2 or not (left <= x <= right and bottom <= y <= top):
             continue
-        axes.plot(*point, "o", ms=3.4, color=COLOURS[0])
-        if all(math.dist(point, other) > 0.17 * frame[0] for other in labelled):
-            axes.annotate(
-                f"$10^{{{decade}}}$ Hz", point, xytext=(0, 6), textcoords="offset points", ha="center", fontsize=7,
-                zorder=5, path_effects=[withStroke(linewidth=2.5, foreground="white")],
-            )  # fmt: skip
-            labelled.append(point)
+        axes.plot(x, y, "o", ms=3.4, color=COLOURS[0])
+        for dx, dy in _BESIDE:
+            middle = np.array([x / point + dx, y / point + dy])
+            room = _LABEL if dy else _LABEL * [1.0, 0.8]
+            clear = all((np.abs(other - middle) > room).any(axis=1).all() for other in taken)
+            low, high = (middle - _LABEL) * point, (middle + _LABEL) * point
+            if clear and low[0] > left and high[0] < right and low[1] > 0 and high[1] < top:
+                at_x, at_y = middle * point
+                axes.text(at_x, at_y, f"$10^{{{decade}}}$ Hz", ha="center", va="center", fontsize=6)
+                # Other labels keep off it, which are as large.
+                taken += [middle + _LABEL * np.linspace(-1, 1, 5)[:, None] * [1, 0] + [0, y] for y in (-5, 0, 5)]
+                break
 
 
 def _bars(
-    axes: Axes, resistance: xr.Dataset, total: float, stderr: float, *, scale: float, unit: str, step: float
+    axes: Axes,
+    resistance: xr.Dataset,
+    total: float,
+    stderr: float,
+    *,
+    scale: float,
+    unit: str,
+    point: float,
+    right: float,
 ) -> float:
     """Bars below the axis for each resistance, with caps at their errors; how far down they reach."""
-    start, level = 0.0, step
+    start, level = 0.0, 9 * point
     shown = [(resistance[key].item(), resistance[f"{key}_stderr"].item(), word, colour) for key, word, colour in _PARTS
              if key in resistance and np.isfinite(resistance[key].item())]  # fmt: skip
     if np.isfinite(total) and len(shown) != 1:
         shown.append((total, stderr, "total", "black"))
     for value, error, word, colour in shown:
         left = 0.0 if word == "total" else start
-        axes.errorbar((left + value) / scale, -level, xerr=error / scale, capsize=3, color=colour, lw=1.2)
-        axes.plot([left / scale, (left + value) / scale], [-level, -level], lw=2.2, color=colour, solid_capstyle="butt")
-        words = f"{word} {_said(value / scale, error / scale)} {unit}"
-        axes.text(left / scale, -level - 0.15 * step, words, ha="left", va="top", fontsize=7, color=colour)
-        start, level = start + value, level + step
+        axes.errorbar((left + value) / scale, -level, xerr=error / scale, capsize=2.5, color=colour, lw=1.0)
+        axes.plot([left / scale, (left + value) / scale], [-level, -level], lw=2.0, color=colour, solid_capstyle="butt")
+        words = f"{word} {with_error(value / scale, error / scale)} {unit}"
+        if not np.isfinite(error):
+            words += " (error unknown)"
+        at = max(0.0, min(left / scale, right - _LETTER * len(words) * point))
+        axes.text(at, -level - 2.5 * point, words, ha="left", va="top", fontsize=6.5, color=colour)
+        start, level = start + value, level + 17 * point
     return level
-
-
-def _said(value: float, error: float) -> str:
-    """Value and standard error with two digits of the error."""
-    digits = max(0, 1 - math.floor(math.log10(error))) if error > 0 else 3
-    return f"{value:.{digits}f} ± {error:.{digits}f}"

@@ -5,42 +5,44 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from functools import cache
+from pathlib import Path
 
 import matplotlib as mpl
-import numpy as np
-import numpy.typing as npt
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator
 
-from nmrdyn.schema import ZERO_CELSIUS, Array
+STYLE = str(Path(__file__).parent.parent / "data" / "nmrdyn.mplstyle")
+"""The style sheet as a file, for `matplotlib.pyplot.style.use`."""
+
+SINGLE, DOUBLE = 85 / 25.4, 170 / 25.4  # widths of one column and of two, in inches
 
 # Okabe and Ito's colours, told apart by the colour-blind; in the order of the processes.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+# Beside colours, so that a grey copy can be read too.
+MARKERS = ("o", "s", "D", "P", "X", "p", "h")
+LINES = ("-", "--", "-.", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)), ":", (0, (3, 1)))
 GREY = "#6b6b6b"
-_STYLE: dict[Any, Any] = {
-    "font.size": 9.0,
-    "font.family": "sans-serif",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.linewidth": 0.8,
-    "axes.titlesize": 9.0,
-    "axes.titleweight": "bold",
-    "legend.frameon": False,
-    "legend.fontsize": 8.0,
-    "xtick.direction": "out",
-    "figure.dpi": 110,
-    "svg.fonttype": "path",
-    "svg.hashsalt": "nmrdyn",
-}
+_PIXELS = 200  # an inch, of clouds of points; lines are vectors
 
 
 @contextmanager
 def style() -> Iterator[None]:
-    """The style sheet of all figures, for drawing one's own beside them."""
-    with mpl.rc_context(_STYLE):
+    """The style sheet of all figures, for drawing one's own beside them.
+
+    Examples
+    --------
+    >>> import matplotlib
+    >>> with style():
+    ...     print(matplotlib.rcParams["pdf.fonttype"])
+    42
+    """
+    with mpl.rc_context(_sheet()):
         yield
+
+
+@cache
+def _sheet() -> mpl.RcParams:
+    return mpl.rc_params_from_file(STYLE, use_default_template=False)
 
 
 def named(name: object) -> str:
@@ -52,23 +54,5 @@ def svg(figure: Figure) -> bytes:
     """A figure as an SVG file; the same figure gives the same bytes."""
     buffer = io.BytesIO()
     with style():
-        figure.savefig(buffer, format="svg", bbox_inches="tight", metadata={"Date": None})
+        figure.savefig(buffer, format="svg", dpi=_PIXELS, metadata={"Date": None})
     return buffer.getvalue()
-
-
-def arrhenius_axes(axes: Axes, *, remark: str = "") -> None:
-    """A logarithmic axis over 1000/T, with °C on top."""
-    axes.set_yscale("log")
-    axes.yaxis.set_minor_locator(LogLocator(subs="auto"))
-    axes.set_xlabel(f"1000 K / T{remark}")
-    top = axes.secondary_xaxis("top", functions=(_celsius, _inverse))
-    top.set_xlabel("T / °C")
-    top.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0f}"))
-
-
-def _celsius(inverse: npt.ArrayLike) -> Array:
-    return 1000.0 / np.maximum(np.asarray(inverse), 1e-6) - ZERO_CELSIUS
-
-
-def _inverse(celsius: npt.ArrayLike) -> Array:
-    return 1000.0 / np.maximum(np.asarray(celsius) + ZERO_CELSIUS, 1e-3)

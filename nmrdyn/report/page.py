@@ -3,205 +3,132 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
+import re
 from importlib.resources import files
+from itertools import groupby
 from typing import Any
 
 import jinja2
-import numpy as np
 import xarray as xr
-from matplotlib.figure import Figure
+from markupsafe import Markup
 
-from nmrdyn import plot
+from nmrdyn.report.data_tables import fit_table, motion_table, names_of, read_table, reading
+from nmrdyn.report.levers import conclusion, levers
+from nmrdyn.report.methods import methods
+from nmrdyn.report.pictures import (
+    MOST_RECOVERIES,
+    Picture,
+    measured_pictures,
+    other_pictures,
+    recovery_pictures,
+    spectra_pictures,
+)
+from nmrdyn.report.places import TITLES, Placed, placed
+from nmrdyn.report.result_tables import result_tables
 from nmrdyn.report.summary import verdict_lines
-from nmrdyn.schema import ZERO_CELSIUS
-from nmrdyn.units import interval_said
-
-# Stages that are measured as they are, and what stands in them.
-_DIRECT = {"transport": "conductivity", "diffusion": "diffusion"}
 
 
 def render(posterior: xr.DataTree, comparison: xr.Dataset, summary: dict[str, Any]) -> str:
     """The report as HTML text; titles and names from the data are shown as text, never as markup."""
     environment = jinja2.Environment(
-        loader=jinja2.FunctionLoader(lambda name: (files("nmrdyn") / "data" / name).read_text(encoding="utf-8")),
+        loader=jinja2.FunctionLoader(_packaged),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"mev": _mev, "error": with_error}
+    environment.filters["tied"] = _tied
     described = json.loads(posterior.attrs["processes"])
-    return environment.get_template("report.html.jinja").render(
+    nodes = dict(posterior["processes"].children)
+    units = {str(name): values.attrs.get("units", "") for name, values in posterior["posterior"].data_vars.items()}
+    tables = result_tables(summary, described, units)
+    recoveries, not_drawn = recovery_pictures(posterior)
+    measured = measured_pictures(posterior, recoveries)
+    spectra, same_spectra = spectra_pictures(posterior)
+    warnings = placed(
+        summary["warnings"], {name: names_of(node) for name, node in nodes.items()}, _sections(measured, summary)
+    )
+    found = levers(posterior, comparison, summary)
+    script = _packaged("report.js")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return environment.get_template("page.html.jinja").render(
         summary=summary,
-        verdict=verdict_lines(summary),
         passed=summary["diagnostics"]["passed"],
-        figures=_figures(posterior, comparison, described),
-        tables={name: _table(node) for name, node in posterior["processes"].children.items()},
-        readings={name: _reading(node) for name, node in posterior["processes"].children.items()},
-        described=described,
+        verdict=verdict_lines(summary),
         margin=1e3 * float(comparison.attrs["margin"]),
-        zero_celsius=ZERO_CELSIUS,
-        units={name: values.attrs.get("units", "") for name, values in posterior["posterior"].data_vars.items()},
+        levers=[(theme, list(one)) for theme, one in groupby(found, key=lambda lever: lever.theme)],
+        conclusion=conclusion(found, summary),
+        contents=_contents(measured, summary),
+        described=described,
         needed=json.loads(posterior.attrs["needed"]),
+        read=read_table(posterior, described),
+        readings={name: reading(node) for name, node in nodes.items()},
+        fit_tables={name: fit_table(k, name, node, warnings) for k, (name, node) in enumerate(nodes.items())},
+        motion_tables={name: motion_table(k, name, node) for k, (name, node) in enumerate(nodes.items())},
+        tables=tables,
+        measured=measured,
+        recoveries=recoveries,
+        not_drawn=not_drawn,
+        most=MOST_RECOVERIES,
+        spectra=spectra,
+        same_spectra=same_spectra,
+        pictures={"savage_dickey": None} | other_pictures(posterior, comparison, summary),
+        placed=warnings,
+        titles=TITLES,
+        at=_by_place(warnings, list(described)),
+        methods=methods(posterior, comparison, summary),
+        study_file=next((name for name in summary["provenance"]["inputs_sha256"] if name.endswith(".toml")), ""),
+        css=Markup(_packaged("report.css")),
+        script=Markup(script),
+        script_hash=f"sha256-{digest}",
     )
 
 
-def _mev(energy: float) -> str:
-    return f"{1e3 * energy:.0f}"
+def _tied(text: str) -> str:
+    """Text whose units do not part from their numbers at the end of a line."""
+    return re.sub(r" (?=(?:%|meV|°C|±)(?!\w))|(?<=±) ", "\N{NO-BREAK SPACE}", text)
 
 
-def with_error(value: float, error: float) -> str:
-    """A value rounded by its error, as in 4.71 ± 0.19."""
-    if not np.isfinite(value):
-        return "–"
-    if not np.isfinite(error) or error <= 0:
-        return f"{value:.4g}"
-    exponent = int(np.floor(np.log10(abs(value)))) if value else 0
-    factor, suffix = (10.0**exponent, f" × 10{_superscript(exponent)}") if abs(exponent) > 2 else (1.0, "")
-    digits = max(0, 1 - int(np.floor(np.log10(error / factor))))
-    text = f"{value / factor:.{digits}f} ± {error / factor:.{digits}f}"
-    return f"({text}){suffix}" if suffix else text
+def _packaged(name: str) -> str:
+    """The text of a template, the style sheet or the script."""
+    return (files("nmrdyn.report") / "templates" / name).read_text(encoding="utf-8")
 
 
-def _two_places(value: float) -> str:
-    return f"{value:.2f}" if np.isfinite(value) else "–"
-
-
-def _superscript(number: int) -> str:
-    return str(number).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
-
-
-def _table(process: xr.DataTree) -> list[dict[str, Any]]:
-    """The rows of a process for its table in the report."""
-    for stage, quantity in _DIRECT.items():
-        if stage in process:
-            data = process[stage].dataset
-            reasons = data["reason"].values if "reason" in data else [""] * data.sizes["experiment"]
-            return [
-                {
-                    "experiment": data["experiment"].values[i],
-                    "celsius": data["temperature"].values[i] - ZERO_CELSIUS,
-                    "value": with_error(data[quantity].values[i], data[f"{quantity}_stderr"].values[i]),
-                    "remark": reasons[i],
-                }
-                for i in range(data.sizes["experiment"])
-            ]
-    motion = process["motion"].dataset
-    if "relaxation" not in process:
-        return [
-            {
-                "experiment": motion["experiment"].values[i],
-                "celsius": motion["temperature"].values[i] - ZERO_CELSIUS,
-                "tau_c": with_error(motion["tau_c"].values[i, 0], motion["tau_c_stderr"].values[i, 0]),
-                "remark": motion["reason"].values[i],
-            }
-            for i in range(motion.sizes["experiment"])
-        ]
-    relaxation = process["relaxation"].dataset
-    sources = _recovered(process, "temperature_source", "–")
-    rows = []
-    for i in range(relaxation.sizes["experiment"]):
-        one, moves = relaxation.isel(experiment=i), motion.isel(experiment=i)
-        tau = [with_error(moves["tau_c"].values[k], moves["tau_c_stderr"].values[k]) for k in range(2)]
-        rows.append(
-            {
-                "experiment": one["experiment"].item(),
-                "celsius": one["temperature"].item() - ZERO_CELSIUS,
-                "source": sources[i],
-                "t1": with_error(one["t1"].item(), one["t1_stderr"].item()),
-                "t1_interval": interval_said(one["t1_low"].item(), one["t1_high"].item()),
-                "beta": with_error(one["beta"].item(), one["beta_stderr"].item()),
-                "depth": _two_places(one["depth"].item()),
-                "chi2": _two_places(one["reduced_chi2"].item()),
-                "rows": f"{one['rows_used'].item()} of {one['rows_planned'].item()}"
-                if one["rows_planned"].item()
-                else "–",
-                "fast": tau[0],
-                "slow": tau[1],
-                "slow_probability": f"{moves['branch_probability'].values[1]:.3f}",
-                "remark": "; ".join(filter(None, (one["reason"].item(), moves["reason"].item()))),
-            }
-        )
-    return rows
-
-
-def _recovered(process: xr.DataTree, name: str, missing: Any) -> list[Any]:
-    """One value an experiment of what was read with the recoveries, or of what stands for it."""
-    data = (process["recovery"] if "recovery" in process else process["relaxation"]).dataset
-    return list(data[name].values) if name in data.coords else [missing] * data.sizes["experiment"]
-
-
-def _reading(process: xr.DataTree) -> str:
-    """How the recoveries of a process were measured and read, in one sentence; "" where that is not known."""
-    if "recovery" not in process:
-        return ""
-    rates = np.array(_recovered(process, "mas_rate", np.nan), dtype=float) / 1e3
-    limits = 100 * np.array(_recovered(process, "second_component_limit", np.nan), dtype=float)
-    parts = sorted(set(filter(None, _recovered(process, "irradiated", ""))))
-    if np.isfinite(rates).any():
-        parts.insert(0, f"MAS {_range(rates)} kHz" if np.nanmax(rates) > 0 else "static")
-    if np.isfinite(limits).any():
-        parts.append(
-            f"a second line shape would have been seen from {_range(limits)} % of the first; "
-            "a weaker site with a T1 of its own is averaged in"
-        )
-    return "; ".join(parts)
-
-
-def _range(values: np.ndarray) -> str:
-    low, high = f"{np.nanmin(values):.2g}", f"{np.nanmax(values):.2g}"
-    return low if low == high else f"{low} to {high}"
-
-
-def _figures(posterior: xr.DataTree, comparison: xr.Dataset, described: dict[str, Any]) -> dict[str, Any]:
-    nmr = [name for name in described if described[name]["kind"] == "relaxation"]
-    kinds = {entry["kind"] for entry in described.values()}
-    haven = posterior["haven"].dataset if "haven" in posterior.children else None
-    figures: dict[str, Any] = {
-        "barriers": _svg(_drawn(plot.barriers(comparison))),
-        "differences": _svg(_drawn(plot.differences(comparison))) if comparison.sizes["pair"] else None,
-        "budget": _svg(_drawn(plot.budget(posterior))),
-        "savage_dickey": _svg(_drawn(plot.savage_dickey(comparison)))
-        if np.isfinite(comparison["bayes_factor"]).any()
-        else None,
-        "t1": _svg(_drawn(plot.arrhenius(posterior, "t1"))) if nmr else None,
-        "tau_c": _svg(_drawn(plot.arrhenius(posterior, "tau_c"))) if kinds - set(_DIRECT) else None,
-        "sigma_T": _svg(_drawn(plot.arrhenius(posterior, "sigma_T"))) if "transport" in kinds else None,
-        "diffusion": _svg(_drawn(plot.arrhenius(posterior, "diffusion"))) if "diffusion" in kinds else None,
-        "haven": _svg(_drawn(plot.haven(haven))) if haven is not None else None,
-        "haven_ratio": _svg(_drawn(plot.haven_ratio(haven))) if haven is not None else None,
-        "recoveries": {},
-        "spectra": {},
-        "same_spectra": {},
-        "corner": {name: _svg(plot.corner(posterior, name)) for name in described},
+def _sections(measured: dict[str, Picture], summary: dict[str, Any]) -> list[str]:
+    """The places of this report where warnings can stand."""
+    there = {
+        "motion": "tau_c" in measured,
+        "lines": any(summary["conductivity_lines"].values()),
+        "haven": summary["haven"] is not None,
     }
-    for name in nmr:
-        node = posterior["processes"].children[name]
-        if "recovery" in node:
-            figures["recoveries"][name] = _svg(plot.recoveries(node["recovery"].dataset, node["relaxation"].dataset))
-    for name, node in posterior["processes"].children.items():
-        if "impedance" in node:
-            stages = node["impedance"].dataset, node["resistance"].dataset
-            drawn = (other for other in figures["spectra"] if _same(node, posterior["processes"].children[other]))
-            if first := next(drawn, None):  # bulk and grain boundaries of the same spectra
-                figures["same_spectra"][name] = first
-            else:
-                figures["spectra"][name] = _svg(plot.nyquist_grid(*stages))
-    return figures
+    return [name for name in TITLES if there.get(name, True)]
 
 
-def _same(one: xr.DataTree, other: xr.DataTree) -> bool:
-    """Whether two processes have the same spectra with the same resistances."""
-    return all(one.children[stage].equals(other.children[stage]) for stage in ("impedance", "resistance"))
+def _contents(measured: dict[str, Picture], summary: dict[str, Any]) -> list[tuple[str, str]]:
+    """The sections below the contents, by the names of their elements."""
+    compared = any(summary[key] for key in ("differences", "conductivity_lines", "agreement", "haven", "published"))
+    said = [
+        ("data", "Data"),
+        ("fits", "Fits"),
+        ("motion", "Motion") if "tau_c" in measured else None,
+        ("barriers", "Barriers"),
+        ("comparison", "Comparison") if compared else None,
+        ("error-budget", "Error budget"),
+        ("diagnostics", "Diagnostics"),
+        ("provenance", "Provenance"),
+        ("methods", "Methods"),
+        ("warnings", "Warnings"),
+    ]
+    return [one for one in said if one is not None]
 
 
-def _drawn(axes: Any) -> Figure:
-    figure = axes.figure
-    assert isinstance(figure, Figure)
-    return figure
-
-
-def _svg(figure: Figure) -> str:
-    """A figure as a data URI; SVG as an image runs no script and loads nothing."""
-    return "data:image/svg+xml;base64," + base64.b64encode(plot.svg(figure)).decode()
+def _by_place(warnings: list[Placed], names: list[str]) -> dict[tuple[str, str | None], list[Placed]]:
+    """The warnings of each section that are about one process, and under None those about several or none."""
+    found: dict[tuple[str, str | None], list[Placed]] = {
+        (section, name): [] for section in TITLES for name in (*names, None)
+    }
+    for one in warnings:
+        found[one.section, one.processes[0] if len(one.processes) == 1 else None].append(one)
+    return found

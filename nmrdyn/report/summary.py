@@ -10,15 +10,20 @@ import xarray as xr
 
 from nmrdyn.report.beside import agreement_of, finite, haven_of, lines_of, published_of
 
+# As data/summary.schema.json describes it; when the number rises stands there.
+SCHEMA = "nmrdyn-summary/1"
 # Warnings that put a barrier itself in doubt, and so stand beside it in the verdict.
-_DOUBTS = (
+DOUBTS = (
     "t1-below-minimum", "prior-conflict", "at-bound", "one-temperature-decides",
     "sigma-convention", "no-single-barrier", "hysteresis",
 )  # fmt: skip
 
 
 def summarise(posterior: xr.DataTree, comparison: xr.Dataset) -> dict[str, Any]:
-    """Everything that a paper would quote, as plain numbers with NaN as None."""
+    """Everything that a paper would quote, as plain numbers with NaN as None.
+
+    What each key is stands in `nmrdyn/data/summary.schema.json`, a JSON schema.
+    """
     attrs = posterior.attrs
     described = json.loads(attrs["processes"])
     draws = posterior["posterior"].dataset
@@ -45,6 +50,7 @@ def summarise(posterior: xr.DataTree, comparison: xr.Dataset) -> dict[str, Any]:
             },
         }
     return {
+        "schema": SCHEMA,
         "study": attrs.get("study", ""),
         "processes": processes,
         "differences": differences,
@@ -179,7 +185,7 @@ def verdict_lines(summary: dict[str, Any]) -> list[str]:
         if not process["law_fits"]:
             lines.append(_no_barrier(name, process))
             continue
-        doubts = [w["code"] for w in summary["warnings"] if _process_of(w["where"]) == name and w["code"] in _DOUBTS]
+        doubts = [w["code"] for w in summary["warnings"] if _process_of(w["where"]) == name and w["code"] in DOUBTS]
         for label, energy in process["barriers_eV"].items():
             low, high = (1e3 * edge for edge in energy["ci95"])
             line = f"{label}: {1e3 * energy['median']:.0f} meV (95 %: {low:.0f} to {high:.0f})"

@@ -10,13 +10,13 @@ from nmrdyn.findings import attached
 from nmrdyn.inference.process import Process
 from nmrdyn.priors import Normal, Prior
 from nmrdyn.schema import InputError
+from nmrdyn.study.keys import SECTIONS
 from nmrdyn.study.toml import number, plain, require_known, said_at, shown
 from nmrdyn.transport import Carriers
 from nmrdyn.units import Quantity, parse
 
 _LENGTHS = {"lattice_constant": "length", "cell_volume": "volume", "jump_distance": "length"}
 _NUMBERS = ("ions_per_cell", "correlation_factor", "correlation_times_per_jump")
-_NEEDED = ("nmr", "conductivity", "charge", "ions_per_cell", "jump_distance", "dimensions", "correlation_factor")
 
 _KINDS = {
     "nmr": (("relaxation", "motion"), "T1 or correlation times"),
@@ -41,8 +41,9 @@ def read_haven(table: Mapping[str, Any], processes: Sequence[Process], where: st
     InputError
         For a key that is missing or unknown, a process that the study does not have, or a value that cannot be.
     """
-    require_known(table, {*_NEEDED, *_LENGTHS, *_NUMBERS}, where)
-    if missing := [key for key in _NEEDED if key not in table]:
+    section = SECTIONS["haven"]
+    require_known(table, section.known, where)
+    if missing := [key for key in section.needed if key not in table]:
         raise InputError(f"{where}: needed {', '.join(missing)}, found {', '.join(table) or 'none'}")
     by_name = {process.name: process for process in processes}
     for key in _KINDS:

@@ -25,6 +25,7 @@ from nmrdyn.motion.mechanism import Mechanism
 from nmrdyn.read_table import read_table
 from nmrdyn.recovery.model import RecoveryModel
 from nmrdyn.schema import InputError
+from nmrdyn.study.keys import SECTIONS
 from nmrdyn.study.models import read_recovery
 from nmrdyn.study.toml import as_table, number, one_of, require_known, said_at, shown
 from nmrdyn.topspin.read import read_topspin
@@ -167,7 +168,7 @@ def with_lines(transport: xr.Dataset, law: Law, *, transition: float | None) -> 
 
 def _cell(table: Mapping[str, Any], where: str) -> Cell:
     """A cell from thickness and one of area, diameter and radius."""
-    require_known(table, {"thickness", "area", "diameter", "radius"}, f"{where}, cell")
+    require_known(table, SECTIONS["cell"].known, f"{where}, cell")
     if "thickness" not in table:
         raise InputError(f"{where}, cell: needed a thickness, found {', '.join(table) or 'none'}")
     with said_at(f"{where}, cell"):
@@ -178,7 +179,7 @@ def _rotation(entry: Mapping[str, Any], path: Path, where: str) -> xr.Dataset:
     """The correlation times of a table of C(t)."""
     table = as_table(entry["autocorrelation"], "autocorrelation", where)
     place = f"{where}, autocorrelation"
-    require_known(table, {"rank", "steps", "start", "molecules", "length", "temperature"}, place)
+    require_known(table, SECTIONS["autocorrelation"].known, place)
     if isinstance(table.get("rank"), bool) or table.get("rank") not in (1, 2):
         raise InputError(f"{place}: needed rank = 1 or 2, found {shown(table.get('rank'))}")
     options: dict[str, Any] = {"rank": table["rank"], "steps": table.get("steps")}

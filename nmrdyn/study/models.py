@@ -23,17 +23,13 @@ from nmrdyn.recovery.fit import MODELS
 from nmrdyn.recovery.model import RecoveryModel
 from nmrdyn.recovery.populations import PopulationRecovery
 from nmrdyn.schema import InputError
+from nmrdyn.study.keys import SECTIONS
 from nmrdyn.study.toml import as_table, number, one_of, plain, require_known, said_at, shown
 from nmrdyn.units import Quantity, parse
 
-# The keys of each kind of mechanism: those it needs, and those it may have.
-_MECHANISMS: dict[str, tuple[set[str], set[str]]] = {
-    "quadrupolar": ({"cq", "eta"}, {"fluctuating", "spectral_density"}),
-    "dipolar": ({"partner"}, {"distance", "count", "second_moment", "spectral_density"}),
-    "background": ({"rate"}, set()),
-    "conductivity": ({"convention"}, set()),
-    "correlation_time": (set(), set()),
-    "diffusion": (set(), set()),
+_MECHANISMS = {
+    kind: SECTIONS[f"mechanism-{kind.replace('_', '-')}"]
+    for kind in ("quadrupolar", "dipolar", "background", "conductivity", "correlation_time", "diffusion")
 }
 _DENSITIES: dict[str, type] = {
     "debye": densities.Debye,
@@ -70,9 +66,9 @@ class MechanismReader:
 
     def _one(self, table: Mapping[str, Any]) -> Mechanism | Observed:
         kind = one_of(table.get("kind"), _MECHANISMS, "a mechanism kind", self.where)
-        needed, optional = _MECHANISMS[kind]
-        require_known(table, {"kind"} | needed | optional, f"{self.where}, mechanism")
-        missing = sorted(needed - set(table))
+        section = _MECHANISMS[kind]
+        require_known(table, {"kind"} | section.known, f"{self.where}, mechanism")
+        missing = sorted(set(section.needed) - set(table))
         if missing:
             raise InputError(f"{self.where}, mechanism {kind}: needed {', '.join(missing)}, found {', '.join(table)}")
         with said_at(self.where):
@@ -148,7 +144,7 @@ def read_recovery(said: object, mechanism: Mechanism, where: str) -> RecoveryMod
     name = one_of(table.get("model"), known, "a recovery", where)
     if name == "populations":
         return _populations(table, mechanism, where)
-    require_known(table, {"model", "depth"}, f"{where}, recovery")
+    require_known(table, SECTIONS["recovery"].known, f"{where}, recovery")
     depth = number(table["depth"], "depth", where) if "depth" in table else None
     return replace(MODELS[name], depth=depth)  # type: ignore[type-var]
 
@@ -196,8 +192,8 @@ def _believable(value: object, name: str, where: str) -> Quantity:
 
 def _populations(table: Mapping[str, Any], mechanism: Mechanism, where: str) -> PopulationRecovery:
     """Its spin and interaction follow from the mechanism."""
-    require_known(table, {"model", "initial", "observed", "efficiency"}, f"{where}, recovery")
-    missing = sorted({"initial", "observed"} - set(table))
+    require_known(table, SECTIONS["recovery-populations"].known, f"{where}, recovery")
+    missing = sorted(set(SECTIONS["recovery-populations"].needed) - set(table))
     if missing:
         raise InputError(f"{where}, recovery populations: needed {', '.join(missing)}, found {', '.join(table)}")
     quadrupolar = [isinstance(part, BPP) for part in mechanism.parts]

@@ -15,17 +15,11 @@ from nmrdyn.priors import Prior
 from nmrdyn.schema import InputError
 from nmrdyn.study.carriers import Jumps, read_haven
 from nmrdyn.study.data import all_data, with_lines
+from nmrdyn.study.keys import SECTIONS, TABLES
 from nmrdyn.study.models import MechanismReader, read_law, read_priors
 from nmrdyn.study.toml import as_table, number, one_of, read_toml, require_known, said_at, shown
 from nmrdyn.units import parse
 
-_STUDY = {"name", "seed", "margin", "likelihood", "literature"}
-_PROBE = {"point", "offset", "scale", "same_runs"}
-_PROCESS = {
-    "name", "role", "data", "nucleus", "probe", "recovery", "mechanism", "law", "exclude", "temperature_range",
-    "transition", "larmor", "region", "temperature", "method", "delays", "processed", "priors", "sample", "direction",
-    "part", "columns", "cell", "circuit", "autocorrelation",
-}  # fmt: skip
 _DEFAULT_MARGIN = "20 meV"
 
 
@@ -56,9 +50,9 @@ def read_study(file: Path) -> Study:
         Naming the file, the key, what was needed and what was found.
     """
     table = read_toml(file)
-    require_known(table, {"study", "probe", "process", "haven"}, str(file))
+    require_known(table, TABLES, str(file))
     head = as_table(table.get("study", {}), "[study]", str(file))
-    require_known(head, _STUDY, f"{file}, [study]")
+    require_known(head, SECTIONS["study"].known, f"{file}, [study]")
     seed = head.get("seed")
     if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**63:
         raise InputError(
@@ -103,7 +97,7 @@ def _compound(head: Mapping[str, Any], file: Path) -> str:
 
 def _probe(name: str, entry: Mapping[str, Any], file: Path) -> Probe:
     where = f"{file}, [probe.{name}]"
-    require_known(entry, _PROBE, where)
+    require_known(entry, SECTIONS["probe"].known, where)
     errors = {}
     for key in ("point", "offset"):
         if key in entry:
@@ -120,8 +114,8 @@ def _probe(name: str, entry: Mapping[str, Any], file: Path) -> Probe:
 def _process(entry: Mapping[str, Any], file: Path, priors: dict[str, Prior | float]) -> Process:
     name = str(entry.get("name", ""))
     where = f"{file}, process {name!r}"
-    require_known(entry, _PROCESS, where)
-    for key in ("name", "data", "mechanism"):
+    require_known(entry, SECTIONS["process"].known, where)
+    for key in SECTIONS["process"].needed:
         if key not in entry:
             raise InputError(f"{where}: needed the key {key}, found {', '.join(entry)}")
     reader = MechanismReader(name, entry.get("nucleus"), where)

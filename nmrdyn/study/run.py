@@ -18,6 +18,7 @@ from nmrdyn.haven import haven_ratio
 from nmrdyn.inference.checkpoint import CheckpointError
 from nmrdyn.inference.infer import infer
 from nmrdyn.inference.posterior import versions
+from nmrdyn.progress import names, shown, stage
 from nmrdyn.report.write import held, write_results
 from nmrdyn.study.read import Study, read_study
 from nmrdyn.study.toml import said_at
@@ -43,7 +44,7 @@ def run(
     ----------
     study : a study.toml; the paths in it are relative to it
     out : a folder, made where it does not exist
-    progress : show a progress bar
+    progress : show on standard error what is under way
     say : is given a sentence on what became of what an unfinished run has drawn
 
     Returns
@@ -75,20 +76,24 @@ def run(
     >>> bool(abs(barrier.mean() - 0.55) < 3 * barrier.std())
     True
     """
-    told = say or (lambda _: None)
-    file = Path(study)
-    if out is None:
-        plan = read_study(file)
-        return _inferred(plan, file, _inputs(plan, file), progress=progress)
-    folder = Path(out)
+    with shown(progress):
+        return _run(Path(study), None if out is None else Path(out), say or (lambda _: None))
+
+
+def _run(file: Path, folder: Path | None, say: Callable[[str], object]) -> xr.DataTree:
+    """Run a study file, and write the results where there is a folder for them."""
+    if folder is None:
+        plan = _read(file)
+        return _inferred(plan, file, _inputs(plan, file))
     with held(folder):  # before the work, not after it
-        plan = read_study(file)
+        plan = _read(file)
         inputs = _inputs(plan, file)
         drawn = folder / f"{_DRAWN}{_key(inputs)}.h5"
-        _look_for(drawn, told)
+        _look_for(drawn, say)
         try:
-            posterior = _inferred(plan, file, inputs, progress=progress, drawn=drawn, say=told)
-            write_results(posterior, folder, margin=plan.margin)
+            posterior = _inferred(plan, file, inputs, drawn=drawn, say=say)
+            with stage("writing the report and the tables"):
+                write_results(posterior, folder, margin=plan.margin)
         except KeyboardInterrupt:
             if not drawn.exists():
                 raise
@@ -98,12 +103,16 @@ def run(
     return posterior
 
 
+def _read(file: Path) -> Study:
+    with stage(f"reading the data of {names([file.name])}"):
+        return read_study(file)
+
+
 def _inferred(
     plan: Study,
     file: Path,
     inputs: dict[str, str],
     *,
-    progress: bool,
     drawn: Path | None = None,
     say: Callable[[str], object] | None = None,
 ) -> xr.DataTree:
@@ -115,7 +124,6 @@ def _inferred(
         probes=plan.probes,
         priors=plan.priors,
         likelihood=plan.likelihood,
-        progress=progress,
         checkpoint=drawn,
     )
     with said_at(str(file)):

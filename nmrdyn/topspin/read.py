@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 
 from nmrdyn.isotopes import Isotope, known_spin
+from nmrdyn.progress import track
 from nmrdyn.schema import RECOVERY_KINDS, InputError
 from nmrdyn.topspin.arguments import DelaysLike, TemperatureLike, delays_said, temperatures_said
 from nmrdyn.topspin.assemble import assemble
@@ -58,7 +59,7 @@ def scan(folder: str | Path, *, temperature: TemperatureLike | None = None) -> l
     trust, given = temperatures_said(temperature)
     reading = ReadOptions(trust=trust, given=given)
     with expnos_in(Path(folder)) as located:
-        expnos = [load(one, reading) for one in located]
+        expnos = [load(one, reading) for one in track(located, "reading expnos", unit="expno")]
         for series in join_series(expnos, reading, delays=None):
             for one in expnos:
                 if one.name in series.members:
@@ -163,7 +164,7 @@ def read_topspin(
         processed=processed,
     )
     with expnos_in(root) as located:
-        loaded = [load(one, reading) for one in located]
+        loaded = [load(one, reading) for one in track(located, "reading expnos", unit="expno")]
         expnos = join_series(loaded, reading, delays=stepped)
         names = list(dict.fromkeys(one.name for one in (*loaded, *expnos)))
         _require_present("temperature", given.unused(names) if given else [], names)
