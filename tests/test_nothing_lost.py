@@ -532,13 +532,15 @@ def test_files_that_are_no_results_are_refused_in_one_line(rich, tmp_path, capsy
         seed=1,
     ).to_netcdf(file, engine="h5netcdf")
     refused(file, "found another or damaged file (needed the stage 'posterior', found 'transport'", capsys)
-    (tmp_path / "empty").mkdir()
-    refused(tmp_path / "empty", "needed a results.nc written by nmrdyn, found no file", capsys)
-    refused(tmp_path / "missing.nc", "found no file", capsys)
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    refused(empty, "needed a results.nc written by nmrdyn, found no file", capsys)
+    refused(tmp_path / "missing.nc", "found no such file", capsys)
     later = posterior.copy()
     later.attrs["nmrdyn_version"] = "99.0"
     later.to_netcdf(file, engine="h5netcdf")
     refused(file, "found one of 99.0", capsys)
+    empty.rmdir()
     assert content(tmp_path).keys() == {"results.nc"}
 
 
