@@ -257,6 +257,17 @@ def test_a_recovery_without_a_t1_shows_its_intensities():
     assert [text.get_text() for text in axes.texts] == ["no T1"]
 
 
+def test_residuals_in_a_row_have_the_scale_that_its_first_panel_shows():
+    six = recovery_of(np.linspace(290.0, 335.0, 6))
+    away = 9 * six["signal_stderr"] * (six["experiment"] == "2")
+    wrong = six.assign(signal=six["signal"] + away * (-1.0) ** xr.DataArray(np.arange(16), dims="increment"))
+    panels = nd.plot.recoveries(wrong, nd.fit_recovery(six, nd.SingleExponential())).axes[1::2]
+    assert {axes.get_ylim() for axes in panels[:4]} == {panels[1].get_ylim()}
+    assert panels[0].get_ylim()[1] > 9
+    assert panels[0].get_yticks().tolist() == panels[1].get_yticks().tolist()
+    assert panels[4].get_ylim() == panels[5].get_ylim() != panels[0].get_ylim()
+
+
 def test_barriers_stand_where_their_draws_are():
     comparison = comparison_of()
     axes = nd.plot.barriers(comparison)

@@ -107,19 +107,22 @@ def _require_place(study: Path, folder: Path, *, force: bool) -> None:
         )
     if study.is_dir():
         raise InputError(f"{study}: needed a file for the study, found a folder; say -o {study / 'study.toml'}")
+    if study.exists() and not study.is_file():  # a device or a pipe, which the study would take the place of
+        raise InputError(f"{study}: needed a file for the study, found a device or a pipe; say -o OTHER.toml")
     if study.exists() and not force:
         raise InputError(f"{study}: needed a new file, found one that exists; say -o OTHER.toml, or --force")
 
 
 def _write(study: Path, text: str, *, force: bool) -> None:
-    """Write the file; it is there whole or not at all."""
+    """Write the file, where a link leads to; it is there whole or not at all."""
     from nmrdyn.schema import InputError
 
-    aside = study.with_name(f".{study.name}.part")
+    whole = study.resolve()
+    aside = whole.with_name(f".{whole.name}.part")
     try:
         with aside.open("w", encoding="utf-8", newline="\n") as file:
             file.write(text)
-        aside.replace(study)
+        aside.replace(whole)
     except OSError as error:
         aside.unlink(missing_ok=True)
         raise InputError(f"{study}: needed a place to write the study to, found {error.strerror or error}") from error

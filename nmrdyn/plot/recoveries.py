@@ -117,8 +117,19 @@ def recoveries(recovery: xr.Dataset, relaxation: xr.Dataset, *, figure: Any = No
                 _align(below)
             if i + columns >= n:
                 below.set_xlabel("delay / s")
+            if column == columns - 1 or i == n - 1:
+                _one_scale(whole.axes[1 - 2 * (column + 1) :: 2])
         whole.supylabel(_INTENSITY, x=0.06 / size[0], ha="left", fontsize=8)
     return whole
+
+
+def _one_scale(residuals: list[Axes]) -> None:
+    """The scale of the largest residuals for all in a row, of which only the first has numbers."""
+    widest = max(residuals, key=lambda axes: axes.get_ylim()[1])
+    limits, ticks = widest.get_ylim(), widest.get_yticks()
+    for axes in residuals:
+        axes.set_yticks([tick for tick in ticks if limits[0] <= tick <= limits[1]])
+        axes.set_ylim(limits)
 
 
 def _one(stage: xr.Dataset, at: int) -> xr.Dataset:

@@ -98,10 +98,10 @@ def _of_errors(comparison: xr.Dataset, summary: dict[str, Any]) -> Iterator[Leve
         small = [_SOURCES.get(source, source.replace("_", " ")) for source in saved if saved[source] < _LEAST]
         said = f"{name} (± {1e3 * row['sd_eV']:.1f} meV): "
         if parts:
-            said += f"exact knowledge would take off its error, of {'; of '.join(parts)}"
+            said += f"exact knowledge would make its error smaller, of {'; of '.join(parts)}"
             said += f"; of {', '.join(small)} less than 1 % each" if small else ""
         else:
-            said += "exact knowledge of no source would take 1 % off its error"
+            said += "exact knowledge of no source would make its error smaller by 1 %"
         noise = row["share"].get("noise")
         said += f". Noise makes {100 * noise:.0f} % of its variance." if noise is not None else "."
         changed = []
@@ -197,7 +197,7 @@ def _of_temperatures(comparison: xr.Dataset, summary: dict[str, Any]) -> Iterato
         ]
         most = max(found, key=lambda one: abs(one.shift))
         if turned:
-            said = "; ".join(f"{one.said()}, the verdict {verdict}" for one, verdict in turned)
+            said = "; ".join(f"{one.said()}, the verdict {verdict} ({one.range_said()})" for one, verdict in turned)
             yield Lever("Single temperatures", f"{pair}: {said}.", changes=True)
         else:
             yield Lever(
@@ -239,6 +239,9 @@ class _Without:
             f"{1e3 * self.mean:+.0f} ± {1e3 * self.sd:.0f} meV"
         )
 
+    def range_said(self) -> str:
+        return "95 %: {:.1f} to {:.1f} meV".format(*(1e3 * end for end in self.interval))
+
 
 def _without(run: dict[str, Any], ends: tuple[str, str], barriers: dict[str, Any], draws: Array) -> _Without | None:
     """The difference of two barriers without a run; None where it has neither, or leaves too few temperatures."""
@@ -269,11 +272,11 @@ def _of_laws(posterior: xr.DataTree, summary: dict[str, Any]) -> Iterator[Lever]
         best = max(others, key=lambda law: others[law]["log_evidence"])
         gain = others[best]["log_evidence"] - evidence[used]["log_evidence"]
         error = np.hypot(others[best]["log_evidence_stderr"], evidence[used]["log_evidence_stderr"])
-        yield Lever(
-            "Law",
-            f"{name}: of other laws, {best} describes the data best, {gain:+.1f} ± {error:.1f} in ln(evidence) against "
-            f"{used}; above {needed:.1f}, beyond three of these errors, no barrier would be given.",
-        )
+        said = f"{name}: of other laws, {best} has the largest evidence, {gain:+.2f} ± {error:.2f} in ln(evidence) against "
+        said += f"{used}; above {needed:.1f}, beyond three of these errors, no barrier would be given"
+        if abs(gain - needed) < 3 * error:
+            said += ". The Monte Carlo error is too large to tell whether it is"
+        yield Lever("Law", f"{said}.")
 
 
 def _of_conventions(summary: dict[str, Any]) -> Iterator[Lever]:

@@ -18,7 +18,7 @@ _STYLE = """
 .nmrdyn-table th, .nmrdyn-table td { text-align: left; vertical-align: top; padding: 0.2em 0.8em; border: 0;
   background: none; color: inherit; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .nmrdyn-table .number { text-align: right; }
-.nmrdyn-table .words { white-space: normal; min-width: 8em; max-width: 40em; }
+.nmrdyn-table .words { white-space: normal; min-width: 16em; max-width: 40em; }
 .nmrdyn-table thead th { border-bottom: 1px solid currentColor; }
 .nmrdyn-table tbody tr { background: none; border-bottom: 1px solid rgba(128, 128, 128, 0.3); }
 .nmrdyn-table ul { margin: 0.3em 0; padding-left: 1.2em; font-size: 0.9em; }
