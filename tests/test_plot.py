@@ -222,6 +222,16 @@ def test_t1_below_the_minimum_is_marked():
     np.testing.assert_allclose(line.get_ydata(), short.t1.values[~feasible])
 
 
+def test_t1_that_noise_put_below_the_minimum_is_not_marked():
+    near = nd.fit_recovery(recovery_of(tau_c=1e-9, activation_energy=0.1), nd.SingleExponential())
+    minimum = BPP.t1_minimum(132.3e6)
+    noisy = near.assign(t1=near.t1.where(near.experiment != "2", minimum - near.t1_stderr))
+    motion = nd.correlation_time(noisy, BPP)
+    assert not motion.feasible.values[1]
+    axes = nd.plot.arrhenius(posterior_of(0.5, relaxation=noisy), "t1")
+    assert not [line for line in axes.lines if "shorter than" in str(line.get_label())]
+
+
 def test_limits_are_arrows():
     transport = transport_of(
         [np.nan, np.nan, np.nan, 4e-4], low=[0, 2e-5, 1e-5, np.nan], high=[1e-5, np.inf, 9e-5, np.nan]

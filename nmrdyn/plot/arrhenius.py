@@ -119,6 +119,8 @@ def _limits_of_t1(axes: Axes, motion: xr.Dataset, name: str, index: int) -> None
     """The T1 minimum at each field, in words where it lies far off; and T1 that are below it."""
     colour = COLOURS[index % len(COLOURS)]
     kelvin, low = motion["temperature"].values, ~motion["feasible"].values
+    if "near_minimum" in motion:
+        low = low & ~motion["near_minimum"].values  # noise alone may do that
     if "t1" in motion and (low & np.isfinite(motion["t1"].values)).any():
         axes.plot(
             1000 / kelvin[low], motion["t1"].values[low], "s", ms=8, mfc="none", mec="black",

@@ -197,7 +197,7 @@ def _of_temperatures(comparison: xr.Dataset, summary: dict[str, Any]) -> Iterato
         ]
         most = max(found, key=lambda one: abs(one.shift))
         if turned:
-            said = "; ".join(f"{one.said()}, the verdict {verdict} ({one.range_said()})" for one, verdict in turned)
+            said = "; ".join(f"{one.said()}, the verdict {verdict} ({one.ends_said})" for one, verdict in turned)
             yield Lever("Single temperatures", f"{pair}: {said}.", changes=True)
         else:
             yield Lever(
@@ -233,14 +233,15 @@ class _Without:
     def interval(self) -> tuple[float, float]:
         return self.mean - 1.96 * self.sd, self.mean + 1.96 * self.sd
 
+    @property
+    def ends_said(self) -> str:
+        return "95 %: {:.1f} to {:.1f} meV".format(*(1e3 * end for end in self.interval))
+
     def said(self) -> str:
         return (
             f"without {self.celsius:.1f} °C ({self.experiments}) the difference would be "
             f"{1e3 * self.mean:+.0f} ± {1e3 * self.sd:.0f} meV"
         )
-
-    def range_said(self) -> str:
-        return "95 %: {:.1f} to {:.1f} meV".format(*(1e3 * end for end in self.interval))
 
 
 def _without(run: dict[str, Any], ends: tuple[str, str], barriers: dict[str, Any], draws: Array) -> _Without | None:
@@ -272,11 +273,12 @@ def _of_laws(posterior: xr.DataTree, summary: dict[str, Any]) -> Iterator[Lever]
         best = max(others, key=lambda law: others[law]["log_evidence"])
         gain = others[best]["log_evidence"] - evidence[used]["log_evidence"]
         error = np.hypot(others[best]["log_evidence_stderr"], evidence[used]["log_evidence_stderr"])
-        said = f"{name}: of other laws, {best} has the largest evidence, {gain:+.2f} ± {error:.2f} in ln(evidence) against "
-        said += f"{used}; above {needed:.1f}, beyond three of these errors, no barrier would be given"
-        if abs(gain - needed) < 3 * error:
-            said += ". The Monte Carlo error is too large to tell whether it is"
-        yield Lever("Law", f"{said}.")
+        unsure = " The Monte Carlo error is too large to tell whether it is." if abs(gain - needed) < 3 * error else ""
+        yield Lever(
+            "Law",
+            f"{name}: of other laws, {best} has the largest evidence, {gain:+.2f} ± {error:.2f} in ln(evidence) less "
+            f"that of {used}; above {needed:.1f}, beyond three of these errors, no barrier would be given.{unsure}",
+        )
 
 
 def _of_conventions(summary: dict[str, Any]) -> Iterator[Lever]:

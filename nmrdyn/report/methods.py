@@ -17,6 +17,7 @@ from nmrdyn.schema import ZERO_CELSIUS
 
 _REFERENCES = {
     "bpp": "Bloembergen, N.; Purcell, E. M.; Pound, R. V. Phys. Rev. 1948, 73, 679. doi:10.1103/PhysRev.73.679",
+    "abragam": "Abragam, A. The Principles of Nuclear Magnetism; Oxford University Press: Oxford, 1961; chapter VIII.",
     "nmrglue": "Helmus, J. J.; Jaroniec, C. P. J. Biomol. NMR 2013, 55, 355. doi:10.1007/s10858-013-9718-x",
     "emcee": "Foreman-Mackey, D.; Hogg, D. W.; Lang, D.; Goodman, J. Publ. Astron. Soc. Pac. 2013, 125, 306. "
     "doi:10.1086/670067",
@@ -34,6 +35,7 @@ _RECOVERIES = {
     "TriExponential": "three exponentials",
     "PopulationRecovery": "the populations of all levels",
 }
+_INTENSITIES = {"shape": "amplitudes of the line shape that all rows share", "box": "integrals over a region"}
 _KINDS = {"saturation_recovery": "saturation recovery", "inversion_recovery": "inversion recovery"}
 _LAWS = {
     "arrhenius": "an Arrhenius law",
@@ -119,7 +121,12 @@ def _of_process(
             else "The sample was static."
         )
     if "recovery" in node and "read_by" in node["recovery"].coords:
-        said.append(f"Intensities were read from TopSpin data, digital filters by nmrglue{cite('nmrglue')}.")
+        ways = {str(one).split(",")[0] for one in np.atleast_1d(node["recovery"]["read_by"].values)}
+        how = [words for way, words in _INTENSITIES.items() if way in ways]
+        said.append(
+            f"Intensities were read from TopSpin data{', as ' if how else ''}{' or '.join(how)}, digital filters by "
+            f"nmrglue{cite('nmrglue')}."
+        )
     if "recovery" in node and (model := _calls(entry["recovery"])):
         words = _RECOVERIES.get(model[0][0], model[0][0])
         said.append(f"Recoveries were described by {words}, with amplitude, depth and noise free.")
@@ -140,21 +147,27 @@ def _mechanism_said(name: str, entry: Mapping[str, Any], summary: dict[str, Any]
         density = values.get("spectral_density", "")
         debye = "Debye" in str(density)
         tail = f" with the spectral density {density}" if density and not debye else ""
+        shape = f" with an exponential correlation function{cite('bpp')}" if debye else tail
         if call == "BPP":
             cq, eta = (_quantity(name, key, values.get(key), summary) for key in ("cq", "eta"))
-            said = f"quadrupolar coupling (C_Q = {_scaled(cq, 1e6, 'MHz')}, η = {_scaled(eta, 1.0, '')}){tail}"
-            parts.append(said + (cite("bpp") if debye else ""))
+            part = values.get("fluctuating", 1.0)
+            of_it = f", fluctuating part of C_Q²(1 + η²/3) = {part}" if part != 1.0 else ""
+            said = f"quadrupolar coupling (C_Q = {_scaled(cq, 1e6, 'MHz')}, η = {_scaled(eta, 1.0, '')}{of_it}){shape}"
+            parts.append(said)
         elif call == "Dipolar":
             distance = _quantity(name, "distance", values.get("distance"), summary)
             near = f" at {_scaled(distance, 1e-10, 'Å')}" if distance else ""
-            said = f"dipolar coupling to {values.get('count', 1):g} {values.get('partner')}{near}{tail}"
-            parts.append(said + (cite("bpp") if debye else ""))
+            said = f"dipolar coupling to {values.get('count', 1):g} {values.get('partner')}{near}{shape}"
+            parts.append(said)
         elif call == "Background":
             rate = _quantity(name, "r1", values.get("r1", values.get("rate")), summary)
             parts.append(f"a constant rate{f' of {_scaled(rate, 1.0, chr(8260) + chr(115))}' if rate else ''}")
         else:
             parts.append(call)
-    return f"Relaxation was ascribed to {' and '.join(parts) or entry['mechanism']}."
+    said = f"Relaxation was ascribed to {' and '.join(parts) or entry['mechanism']}."
+    if "abragam" in cite.cited or not any(call in ("BPP", "Dipolar") for call, _ in _calls(entry["mechanism"])):
+        return said
+    return f"{said} Its rates are those of second-order theory for isotropic motion in a high field{cite('abragam')}."
 
 
 def _quantity(name: str, key: str, stated: Any, summary: dict[str, Any]) -> tuple[float, float] | None:
@@ -195,10 +208,11 @@ def _of_inference(comparison: xr.Dataset, posterior: xr.DataTree, summary: dict[
     draws = posterior["posterior"].sizes
     found = [process["diagnostics"] for process in summary["processes"].values()]
     said = [
-        f"All parameters were inferred together; the likelihood was that of {'; and of '.join(likelihoods)}.",
+        f"{_together(posterior)}; the likelihood was that of {'; and of '.join(likelihoods)}.",
         f"Priors were {'; '.join(_priors_said(posterior, summary))}.",
-        f"The posterior was sampled with {provenance['sampler']}{cite('emcee')}, at most {provenance['steps']} steps, "
-        f"the first {provenance['discarded']} discarded, {draws['chain'] * draws['draw']:,} draws kept "
+        f"Modes of the posterior were searched for and weighed by importance sampling. "
+        f"It was sampled with {provenance['sampler']}{cite('emcee')}, at most {provenance['steps']} steps, the first "
+        f"{provenance['discarded']} discarded; {draws['chain'] * draws['draw']:,} draws of the rest were kept "
         f"(seed {provenance['seed']}).",
         f"R-hat{cite('r_hat')} was at most {max(one['r_hat'] for one in found):.4f} and the effective sample size, by "
         f"arviz-stats {versions['arviz-stats']}{cite('arviz')}, at least {min(one['ess'] for one in found):.0f}.",
@@ -218,6 +232,15 @@ def _of_inference(comparison: xr.Dataset, posterior: xr.DataTree, summary: dict[
     return said
 
 
+def _together(posterior: xr.DataTree) -> str:
+    """What was inferred with what: processes that share no parameter are sampled by themselves."""
+    blocks = [block["processes"] for block in json.loads(posterior.attrs["modes"])]
+    if len(blocks) < 2:
+        return "All parameters were inferred together"
+    named = "; ".join(" and ".join(block) for block in blocks)
+    return f"Parameters of processes that share any were inferred together, others by themselves ({named})"
+
+
 def _priors_said(posterior: xr.DataTree, summary: dict[str, Any]) -> list[str]:
     """Every prior in words, once for the processes that share it."""
     owners: dict[tuple[str, str], list[str]] = {}
@@ -225,6 +248,8 @@ def _priors_said(posterior: xr.DataTree, summary: dict[str, Any]) -> list[str]:
         owner, quantity = name.split(".", 1)
         unit = posterior["posterior"][name].attrs.get("units", "") if name in posterior["posterior"] else ""
         words = f"{quantity.replace('_', ' ')}{f' / {unit}' if unit else ''}"
+        if unit.startswith("log10("):
+            words = f"log10({quantity.removeprefix('log10_').replace('_', ' ')} / {unit[6:-1]})"
         owners.setdefault((words, _prior_said(prior)), []).append(owner)
     return [f"{quantity}: {prior} ({', '.join(names)})" for (quantity, prior), names in owners.items()]
 
