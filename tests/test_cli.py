@@ -913,7 +913,8 @@ def test_names_are_printed_without_what_a_terminal_obeys(folder, tmp_path, capsy
 
 def test_results_are_not_written_into_raw_data(folder, capsys):
     before = sorted(folder.rglob("*"))
-    for out in (folder / "23Na", folder / "23Na" / "1", folder / "23Na" / "1" / "pdata" / "new"):
+    sodium = folder / "23Na"
+    for out in (sodium, sodium / "new", sodium / "1", sodium / "1" / "pdata" / "new"):
         assert main(["run", str(folder / "study.toml"), "--out", str(out)]) == 2
         assert "needed a folder outside the raw data" in capsys.readouterr().err
     assert sorted(folder.rglob("*")) == before

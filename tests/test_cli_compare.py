@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import nmrdyn as nd
+from nmrdyn.cli.compare import _interval, _meV, _print
 from nmrdyn.cli.main import main
 from nmrdyn.compare import compare_results
 
@@ -46,13 +47,28 @@ def test_one_folder_has_its_own_margin_and_any_other(results, capsys):
     summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
     assert own["margin_eV"] == 0.030
     for pair, difference in summary["differences"].items():
-        for key in ("mean", "sd", "ci95", "verdict", "reason", "probability_equivalent"):
+        for key in ("mean", "sd", "ci95", "verdict", "reason", "probability_equivalent", "probability_positive"):
             assert own["differences"][pair][key] == difference[key]
     wide = found(folder / "results.nc", "--margin", "500 meV", capsys=capsys)
     (pair,) = wide["differences"]
     assert (own["differences"][pair]["verdict"], wide["differences"][pair]["verdict"]) == ("different", "same")
     assert wide["differences"][pair]["mean"] == own["differences"][pair]["mean"]
     assert found(folder, "--margin", "48.24 kJ/mol", capsys=capsys)["margin_eV"] == pytest.approx(0.5, rel=1e-3)
+
+
+def test_the_printed_table_is_in_meV():
+    one = {"mean": 0.4534, "median": 0.4534, "sd": 0.0131, "ci95": [0.427, 0.480], "law_fits": True}
+    assert (_meV(one), _interval(one)) == ("453(13)", "427 to 480")
+
+
+def test_a_barrier_that_no_law_describes_is_not_printed(capsys):
+    one = {"mean": 0.4534, "median": 0.4534, "sd": 0.0131, "ci95": [0.427, 0.480]}
+    barriers = {"a": one | {"law_fits": True}, "b": one | {"law_fits": False}}
+    _print({"barriers_eV": barriers, "differences": {}, "remarks": [], "published": []})
+    first, second = capsys.readouterr().out.splitlines()[1:]
+    assert first.split()[:2] == ["a", "453(13)"]
+    assert second.split()[:3] == ["b", "none", "-"]
+    assert "453" not in second
 
 
 def test_several_results_are_compared_across(results, capsys):

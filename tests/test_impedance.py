@@ -639,7 +639,7 @@ def test_missing_package_is_one_error(monkeypatch, tmp_path):
     (tmp_path / "300K.csv").write_text("1000,100,-5\n")
     for name in ("impedance", "impedance.preprocessing"):
         monkeypatch.setitem(sys.modules, name, None)
-    with pytest.raises(InputError, match=r"pip install 'nmrdyn\[eis\]'"):
+    with pytest.raises(InputError, match=r"pip install impedance"):
         read_impedance(tmp_path / "300K.csv")
 
 

@@ -114,6 +114,33 @@ def test_an_existing_file_is_kept_unless_forced(example, work, capsys):
     assert [file.name for file in work.iterdir()] == ["study.toml"]
 
 
+def test_no_device_or_pipe_is_replaced_and_a_link_is_followed(example, work, capsys):
+    os.mkfifo("pipe")
+    assert run("init", example.parent, "-o", "pipe", "--force") == 2
+    assert "found a device or a pipe" in capsys.readouterr().err
+    assert Path("pipe").is_fifo()
+    Path("link.toml").symlink_to("there.toml")
+    assert run("init", example.parent, "-o", "link.toml") == 0
+    assert Path("link.toml").is_symlink()
+    assert "[[process]]" in Path("there.toml").read_text(encoding="utf-8")
+    assert sorted(file.name for file in work.iterdir()) == ["link.toml", "pipe", "there.toml"]
+
+
+def test_a_mistyped_source_of_temperatures_is_named(example, work, capsys):
+    # Beside recoveries lies a table of conductivities, which by itself would make a study.
+    assert run("init", example.parent, "--temperature", "tee") == 2
+    err = capsys.readouterr().err
+    assert "tee" in err
+    assert "no expnos" not in err
+    assert not Path("study.toml").exists()
+
+
+@pytest.mark.parametrize("closed", ["stdout", "stderr"])
+def test_a_closed_stream_is_no_error(closed, example, work, monkeypatch):
+    monkeypatch.setattr(sys, closed, None)
+    assert run("init", example.parent) == 0
+
+
 def test_nothing_is_written_into_the_data(example, work, monkeypatch, capsys):
     before = sorted(example.parent.rglob("*"))
     inside = example.parent / "23Na" / "study.toml"

@@ -4,6 +4,7 @@ Energies are in eV, times in s, temperatures in K. Formulas here are written ane
 """
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -307,6 +308,20 @@ def test_straight_data_do_not_speak_for_another_law():
         found = nd.compare_laws(process, [nd.Arrhenius(), nd.VTF()], seed=seed, priors=EXACT)
         gain = found["log_evidence"] - found["log_evidence"].sel(law="arrhenius")
         assert float(gain.max()) < np.log(100)
+
+
+def test_there_are_no_probabilities_of_laws_whose_evidence_is_hardly_known(monkeypatch):
+    def poor(*_, **__):
+        return SimpleNamespace(log_evidence=-3.0, log_evidence_stderr=errors.pop())
+
+    monkeypatch.setattr("nmrdyn.inference.evidence.find_modes", poor)
+    process, _ = conductivity("eis", COLD[::2], 0.5, 0.05)
+    errors = [0.2] * 4
+    assert nd.compare_laws(process, [nd.Arrhenius(), nd.VTF()], seed=1)["probability"].values.tolist() == [0.5, 0.5]
+    errors = [0.2, 0.2, 2.0, 2.0]
+    found = nd.compare_laws(process, [nd.Arrhenius(), nd.VTF()], seed=1)
+    assert found["log_evidence_stderr"].values[0] > 1
+    assert np.isnan(found["probability"]).all()
 
 
 def test_evidence_of_a_straight_line_is_the_closed_form():

@@ -243,6 +243,17 @@ def test_auto_prefers_two_exponentials_for_two_sites(sodium):
     assert codes(relaxation)["exponentials-t1"][0] == "1"
 
 
+def test_a_model_that_does_not_know_its_t1_does_not_make_the_error_of_another(sodium):
+    # Two exponentials have a weight of some per cent where there is one, and now and then a T1 known to a factor of e.
+    recovery = nd.simulate(replace(sodium, temperature=np.full(300, 330.0), snr=40), seed=3)
+    auto, single = nd.fit_recovery(recovery), nd.fit_recovery(recovery, "single")
+    same = auto["model"].values == "single"
+    assert same.mean() > 0.6
+    ratio = (auto["t1_stderr"] / single["t1_stderr"]).values[same]
+    assert ratio.min() > 0.99  # the other models may be a little surer
+    assert np.quantile(ratio, 0.99) < 3  # it was 13 when every model was heard
+
+
 def test_auto_weighs_the_models_and_carries_what_they_say_otherwise(sodium):
     n = 10
     recovery = nd.simulate(replace(sodium, temperature=[333.15] * n, snr=200), seed=10)

@@ -22,7 +22,7 @@ from nmrdyn.report.methods import methods
 from nmrdyn.report.page import render
 from nmrdyn.report.pictures import measured_pictures, recovery_pictures
 from nmrdyn.report.places import placed
-from nmrdyn.report.summary import summarise
+from nmrdyn.report.summary import DOUBTS, summarise
 
 
 @pytest.fixture(autouse=True)
@@ -110,6 +110,13 @@ def test_every_point_of_a_report_lies_on_a_marker_of_its_figure(study):
     assert first.said.startswith("Na hop, expno 4, 60.0 °C: T1 = ")
     assert (first.row, first.recovery) == ("e-0-3", "")
     assert "s at 6.9 °C to" in found["t1"].alt
+
+
+def test_every_figure_of_a_report_says_numbers_in_its_alternative_text(study):
+    html = render(study[0], study[1], study[2])
+    texts = re.findall(r'<img[^>]* alt="([^"]*)"', html)
+    assert len(texts) > 5
+    assert not [text for text in texts if not re.search(r"\d", text.replace("23Na", ""))]
 
 
 # Many experiments
@@ -312,6 +319,26 @@ def test_another_branch_is_told_by_its_own_draws():
     assert said(levers(tree, comparison, summary), "Branch").text == (
         "a: nothing, the slow branch has a probability above 0.999."
     )
+
+
+def test_laws_conventions_and_doubts_are_told_with_their_numbers():
+    def line(energy):
+        return {"activation_energy_eV": energy}
+
+    code = sorted(DOUBTS)[0]
+    warnings = [{"code": code, "where": "a", "text": "in doubt"}, {"code": "other", "where": "a", "text": "harmless"}]
+    lines = {"a": [{"sigma_T": line(0.526), "sigma": line(0.500)}]}
+    posterior, comparison, summary = two_barriers(50, 10, warnings=warnings, conductivity_lines=lines)
+    evidence = {"arrhenius": -10.0, "vtf": -9.0, "eyring": -14.0}
+    summary["processes"]["a"]["law_evidence"] = {
+        law: {"log_evidence": value, "log_evidence_stderr": 0.3} for law, value in evidence.items()
+    }
+    found = levers(posterior, comparison, summary)
+    assert (
+        "vtf has the largest evidence, +1.00 ± 0.42 in ln(evidence) less that of arrhenius" in said(found, "Law").text
+    )
+    assert said(found, "Convention").text.endswith("its barrier would be 26 meV lower.")
+    assert said(found, "Doubts").text == "a: in doubt."
 
 
 def test_draws_that_did_not_converge_tell_nothing(study):

@@ -99,6 +99,7 @@ def _as_json(comparison: xr.Dataset, files: dict[str, Path], published: list[dic
     barriers = {
         str(one["process"].item()): {
             "mean": float(one["activation_energy"].mean()),
+            "median": float(one["activation_energy"].median()),
             "sd": float(one["activation_energy"].std(ddof=1)),
             "ci95": np.quantile(one["activation_energy"], [0.025, 0.975]).tolist(),
             "law_fits": bool(one["law_fits"]),
@@ -108,6 +109,7 @@ def _as_json(comparison: xr.Dataset, files: dict[str, Path], published: list[dic
     differences = {
         str(one["pair"].item()): {
             "mean": float(one["difference"].mean()),
+            "median": float(one["difference"].median()),
             "sd": float(one["difference"].std(ddof=1)),
             "ci95": np.quantile(one["difference"], [0.025, 0.975]).tolist(),
             "probability_positive": float(one["probability_positive"]),
@@ -171,7 +173,7 @@ def _print(found: dict[str, Any]) -> None:
 def _meV(one: dict[str, Any]) -> str:
     from nmrdyn.rounding import parenthesis
 
-    return parenthesis(1e3 * one["mean"], 1e3 * one["sd"])
+    return parenthesis(1e3 * one["median"], 1e3 * one["sd"])
 
 
 def _interval(one: dict[str, Any]) -> str:

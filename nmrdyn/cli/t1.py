@@ -34,6 +34,7 @@ def add(commands: Commands[Parser]) -> None:
         usage="[options] FOLDER",
         examples=[
             "vt-run/",
+            "vt-run/ --nucleus 23Na --model single",
             "vt-run.zip --nucleus 11B --region BH4=-45:-35ppm --temperature title,te",
             "vt-run/ --model populations --initial all_sat --observed ct",
         ],

@@ -26,6 +26,7 @@ from nmrdyn.schema import InputError
 USUAL_LAWS: tuple[Law, ...] = (Arrhenius(), VTF(), TwoArrhenius())
 _LEAST_TEMPERATURES = 4
 _REPEATS = 2  # independent searches
+_MOST_ERROR = 1.0  # of ln(evidence), above which there are no probabilities
 _DRAWS, _EFFECTIVE = 2000, 1000.0  # of a batch, and what all are worth: half of what a posterior needs
 
 
@@ -53,7 +54,8 @@ def compare_laws(
 
     Returns
     -------
-    Dataset with `log_evidence (law)`, its error `log_evidence_stderr`, and `probability` if all were as likely before
+    Dataset with `log_evidence (law)`, its error `log_evidence_stderr`, and `probability` if all were as likely before,
+        NaN where an evidence is not even known to a factor of e
 
     Raises
     ------
@@ -105,6 +107,7 @@ def evidence_of(
         # A part of the posterior that one search did not see shows as a difference between two.
         stderr.append(float(np.hypot(np.sqrt(np.sum(stated**2)) / _REPEATS, np.ptp(each) / 2)))
     weight = np.exp(np.array(log_evidence) - max(log_evidence))
+    weight *= 1.0 if max(stderr) <= _MOST_ERROR else np.nan
     return xr.Dataset(
         {
             "log_evidence": ("law", np.array(log_evidence)),

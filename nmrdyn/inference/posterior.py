@@ -185,12 +185,15 @@ def _barriers(one: Measurements, model: JointModel, draws: Array) -> list[tuple[
     ]
 
 
-def _laws(evidence: xr.Dataset | None) -> dict[str, dict[str, float]]:
+def _laws(evidence: xr.Dataset | None) -> dict[str, dict[str, float | None]]:
     """The evidence of each law that was compared, by its name."""
     if evidence is None:
         return {}
     return {
-        str(law): {str(name): float(value) for name, value in evidence.sel(law=law).data_vars.items()}
+        str(law): {
+            str(name): float(value) if np.isfinite(value) else None
+            for name, value in evidence.sel(law=law).data_vars.items()
+        }
         for law in evidence["law"].values
     }
 

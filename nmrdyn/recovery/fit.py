@@ -29,6 +29,7 @@ _NUMBERS = (
     "reduced_chi2",
 )  # fmt: skip
 _COMPONENTS = ("component_t1", "component_t1_stderr", "component_fraction", "component_fraction_stderr")
+_DETERMINED = 1.0  # relative error of T1 above which a model that is not the best says nothing of it
 _SOURCES = {"t1_stderr": "variance", "t1_dof": "dof", "t1_mean": "mean_time"}  # their names in `Fits`
 
 
@@ -165,7 +166,10 @@ def _assemble(recovery: xr.Dataset, fits: Sequence[Fits], said: str) -> xr.Datas
     # Relative variance of T1: within the models by their weights, and between them about the best.
     inside = np.stack([fit.numbers["variance"] for fit in fits], axis=1)
     apart = np.log(each / values["t1"][:, None]) ** 2
-    spread = np.sum(np.where(weights > 0, weights * (inside + apart), 0.0), axis=1)
+    heard = (weights > 0) & ((inside < _DETERMINED**2) | (np.arange(len(fits)) == best[:, None]))
+    share = np.where(heard, weights, 0.0)
+    with np.errstate(invalid="ignore"):  # no model was fitted
+        spread = np.sum(np.where(heard, share * (inside + apart), 0.0), axis=1) / share.sum(axis=1)
     values["t1_stderr"] = values["t1"] * np.sqrt(spread)
     times, time_errors, fractions, fraction_errors = of_best(
         [np.moveaxis(fit.components, 0, 1) for fit in fits]

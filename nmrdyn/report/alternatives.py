@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from nmrdyn.report.data_tables import experiments_of
-from nmrdyn.rounding import significant
+from nmrdyn.rounding import significant, with_error
 from nmrdyn.schema import ZERO_CELSIUS
 
 
@@ -38,6 +38,26 @@ def budget_said(summary: dict[str, Any]) -> str:
         source, share = max(((key, one or 0.0) for key, one in row["share"].items()), key=lambda item: item[1])
         said.append(f"{name} ± {1e3 * row['sd_eV']:.1f} meV, most from {source} ({100 * share:.0f} %)")
     return f"Stacked bars: share of each source in the variance of each barrier and difference: {'; '.join(said)}"
+
+
+def corner_said(summary: dict[str, Any], name: str) -> str:
+    """Of the corner plot of one process: where its law's parameters lie."""
+    said = [
+        f"{key.replace('_', ' ')} {with_error(one['median'], one['sd'])}"
+        for key, one in summary["processes"][name]["law_parameters"].items()
+    ]
+    return f"Corner plot of {name}: sampled quantities against each other; {', '.join(said)}"
+
+
+def savage_dickey_said(comparison: xr.Dataset) -> str:
+    """Of the Bayes factors: those at the least and the greatest width of the prior."""
+    width = 1e3 * comparison["width"].values
+    said = [
+        f"{pair} {significant(factor[0], 2)} at {width[0]:.0f} to {significant(factor[-1], 2)} at {width[-1]:.0f} meV"
+        for pair, factor in zip(comparison["pair"].values, comparison["bayes_factor"].values, strict=True)
+        if np.isfinite(factor).all()
+    ]
+    return f"Bayes factor of no difference against the width of the prior: {'; '.join(said)}"
 
 
 _MEASURED = {

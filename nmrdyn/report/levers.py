@@ -98,7 +98,7 @@ def _of_errors(comparison: xr.Dataset, summary: dict[str, Any]) -> Iterator[Leve
         small = [_SOURCES.get(source, source.replace("_", " ")) for source in saved if saved[source] < _LEAST]
         said = f"{name} (± {1e3 * row['sd_eV']:.1f} meV): "
         if parts:
-            said += f"exact knowledge would make its error smaller, of {'; of '.join(parts)}"
+            said += f"how much smaller exact knowledge would make its error: of {'; of '.join(parts)}"
             said += f"; of {', '.join(small)} less than 1 % each" if small else ""
         else:
             said += "exact knowledge of no source would make its error smaller by 1 %"
@@ -123,10 +123,8 @@ def _of_branches(posterior: xr.DataTree, comparison: xr.Dataset, summary: dict[s
         chosen = max(process["branch"], key=process["branch"].get)
         others = {key: value for key, value in process["branch"].items() if key != chosen and value >= _LEAST_BRANCH}
         if not others:
-            yield Lever(
-                "Branch",
-                f"{name}: nothing, the {_branch_said(chosen)} has a probability above {1 - _LEAST_BRANCH:.3f}.",
-            )
+            sure = f"the {_branch_said(chosen)} has a probability above {1 - _LEAST_BRANCH:.3f}"
+            yield Lever("Branch", f"{name}: nothing, {sure}.")
         for branch, probability in others.items():
             said = f"{name}: {_branch_said(branch)}, probability {probability:.3f}"
             inside = _on_branch(posterior, name, branch, probability)
@@ -197,14 +195,15 @@ def _of_temperatures(comparison: xr.Dataset, summary: dict[str, Any]) -> Iterato
         ]
         most = max(found, key=lambda one: abs(one.shift))
         if turned:
-            said = "; ".join(f"{one.said()}, the verdict {verdict} ({one.ends_said})" for one, verdict in turned)
+            said = "; ".join(
+                f"{one.said()}, the verdict {verdict} (95 %: {1e3 * low:.1f} to {1e3 * high:.1f} meV)"
+                for one, verdict in turned
+                for low, high in [one.interval]
+            )
             yield Lever("Single temperatures", f"{pair}: {said}.", changes=True)
         else:
-            yield Lever(
-                "Single temperatures",
-                f"{pair}: none changes the verdict; the most influential is that {most.said()}, where it is "
-                f"{1e3 * draws.mean():+.0f} meV with all.",
-            )
+            said = f"none changes the verdict; the most influential is that {most.said()}, where it is"
+            yield Lever("Single temperatures", f"{pair}: {said} {1e3 * draws.mean():+.0f} meV with all.")
     if not summary["differences"]:
         for label, one in barriers.items():
             runs = [run for run in summary["influence"] if run["barriers"].get(label, {}).get("mean") is not None]
@@ -232,10 +231,6 @@ class _Without:
     @property
     def interval(self) -> tuple[float, float]:
         return self.mean - 1.96 * self.sd, self.mean + 1.96 * self.sd
-
-    @property
-    def ends_said(self) -> str:
-        return "95 %: {:.1f} to {:.1f} meV".format(*(1e3 * end for end in self.interval))
 
     def said(self) -> str:
         return (
@@ -273,7 +268,7 @@ def _of_laws(posterior: xr.DataTree, summary: dict[str, Any]) -> Iterator[Lever]
         best = max(others, key=lambda law: others[law]["log_evidence"])
         gain = others[best]["log_evidence"] - evidence[used]["log_evidence"]
         error = np.hypot(others[best]["log_evidence_stderr"], evidence[used]["log_evidence_stderr"])
-        unsure = " The Monte Carlo error is too large to tell whether it is." if abs(gain - needed) < 3 * error else ""
+        unsure = " Its Monte Carlo error is too large to tell." if abs(gain - needed) < 3 * error else ""
         yield Lever(
             "Law",
             f"{name}: of other laws, {best} has the largest evidence, {gain:+.2f} ± {error:.2f} in ln(evidence) less "

@@ -121,7 +121,7 @@ def _of_process(
             else "The sample was static."
         )
     if "recovery" in node and "read_by" in node["recovery"].coords:
-        ways = {str(one).split(",")[0] for one in np.atleast_1d(node["recovery"]["read_by"].values)}
+        ways = {str(one).split(",")[0] for one in recovered(node, "read_by", "")}
         how = [words for way, words in _INTENSITIES.items() if way in ways]
         said.append(
             f"Intensities were read from TopSpin data{', as ' if how else ''}{' or '.join(how)}, digital filters by "

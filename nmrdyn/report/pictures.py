@@ -14,7 +14,14 @@ import xarray as xr
 
 from nmrdyn import plot
 from nmrdyn.plot.points import svg_with_points
-from nmrdyn.report.alternatives import barriers_said, budget_said, differences_said, measured_said
+from nmrdyn.report.alternatives import (
+    barriers_said,
+    budget_said,
+    corner_said,
+    differences_said,
+    measured_said,
+    savage_dickey_said,
+)
 from nmrdyn.report.data_tables import DIRECT, names_of
 from nmrdyn.rounding import with_error
 from nmrdyn.schema import ZERO_CELSIUS
@@ -190,7 +197,7 @@ def other_pictures(posterior: xr.DataTree, comparison: xr.Dataset, summary: dict
         ),
         "corner": {
             name: picture(
-                plot.corner(posterior, name), f"Corner plot of {name}: sampled quantities against each other",
+                plot.corner(posterior, name), corner_said(summary, name),
                 "Sampled quantities against each other, with 16, 50 and 84 % quantiles.", wide=True,
             )
             for name in json.loads(posterior.attrs["processes"])
@@ -205,7 +212,7 @@ def other_pictures(posterior: xr.DataTree, comparison: xr.Dataset, summary: dict
     if np.isfinite(comparison["bayes_factor"]).any():
         found["savage_dickey"] = picture(
             plot.savage_dickey(comparison),
-            "Bayes factor of no difference against the width of the prior",
+            savage_dickey_said(comparison),
             "Bayes factor of no difference against Normal(0, width): it depends on the width as much as on the data, "
             "and is no verdict. Grey: hardly worth a mention (1/3 to 3). Pairs without a curve lie too far from 0, or "
             "a law does not describe its data.",

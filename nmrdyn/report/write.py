@@ -168,14 +168,18 @@ def require_writable(folder: Path) -> None:
     ------
     InputError
         Where the folder, or the nearest one above it that exists, is a file or may not be written to, or lies in an
-        expno, or has a folder in the place of a result.
+        expno or among expnos, or has a folder in the place of a result.
     """
     for path in (folder.absolute(), *folder.absolute().parents):
         if (path / "acqus").exists():
             raise InputError(f"{folder}: needed a folder outside the raw data, found the expno {path}; choose another")
-    if beside := next(folder.glob("*/acqus"), None):
+    if inside := next(folder.glob("*/acqus"), None):
         raise InputError(
-            f"{folder}: needed a folder outside the raw data, found the expno {beside.parent} in it; choose another"
+            f"{folder}: needed a folder outside the raw data, found the expno {inside.parent} in it; choose another"
+        )
+    if beside := next(folder.absolute().parent.glob("[0-9]*/acqus"), None):
+        raise InputError(
+            f"{folder}: needed a folder outside the raw data, found the expno {beside.parent} beside it; choose another"
         )
     nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):

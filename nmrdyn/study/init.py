@@ -72,7 +72,7 @@ def look_into(folder: Path, *, temperature: Any = None) -> Findings:
     try:
         entries: Sequence[ScanEntry] = scan(folder, temperature=temperature)
     except InputError:
-        if not folder.is_dir():
+        if temperature is not None or not folder.is_dir():  # which is only said of expnos
             raise
         entries = []
     found = recoveries(entries)

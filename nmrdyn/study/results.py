@@ -17,7 +17,7 @@ def read_posterior(path: str | Path) -> xr.DataTree:
 
     Parameters
     ----------
-    path : results.nc, written by this version of nmrdyn
+    path : results.nc, written by this version of nmrdyn, or its folder
 
     Returns
     -------
@@ -43,10 +43,10 @@ def read_posterior(path: str | Path) -> xr.DataTree:
     """
     from nmrdyn import __version__
 
-    file = Path(path)
+    file = Path(path) / "results.nc" if Path(path).is_dir() else Path(path)
     needed = f"{file}: needed a results.nc written by nmrdyn"
     if not file.is_file():
-        raise InputError(f"{needed}, found {'a folder' if file.is_dir() else 'no file'}; name the file")
+        raise InputError(f"{needed}, found no file; name it or its folder")
     try:
         with xr.open_datatree(file, engine="h5netcdf") as stored:
             posterior = stored.load()

@@ -20,5 +20,6 @@ def package(module: str) -> Any:
         return importlib.import_module(f"impedance.{module}")
     except ImportError as error:
         raise InputError(
-            f"impedance spectra: needed the package impedance, found {error}; pip install 'nmrdyn[eis]'"
+            f"impedance spectra: needed the package impedance, found {error}; "
+            "pip install impedance, or nmrdyn with its extra eis"
         ) from error
