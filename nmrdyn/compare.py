@@ -73,7 +73,7 @@ def compare_results(posteriors: Mapping[str, xr.DataTree], margin: float = 0.020
     Returns
     -------
     comparison : as of `compare`, with barriers called "NAME: BARRIER", and `independent (pair)`, whether the two are
-        from different posteriors
+        from different posteriors; those that were made from the same files have no verdict
 
     Raises
     ------
@@ -106,12 +106,15 @@ class _Barrier:
     fits: bool
     of_sigma: bool
     passed: bool
+    files: frozenset[str]  # sha256 of the data that its study read
 
 
 def _barriers(posterior: xr.DataTree, before: str = "") -> list[_Barrier]:
     """The barriers of a posterior, with something before their names."""
     require(posterior, "posterior")
     draws = posterior["posterior"].dataset
+    read = json.loads(posterior.attrs.get("inputs", "{}"))
+    files = frozenset(digest for name, digest in read.items() if not name.endswith(".toml"))
     return [
         _Barrier(
             label=f"{before}{label}",
@@ -120,6 +123,7 @@ def _barriers(posterior: xr.DataTree, before: str = "") -> list[_Barrier]:
             fits=_law_fits(entry),
             of_sigma=entry["convention"] == "sigma",
             passed=bool(posterior.attrs["passed"]),
+            files=files,
         )
         for name, entry in json.loads(posterior.attrs["processes"]).items()
         for label, variable in entry.get("barriers", {name: f"{name}.activation_energy"}).items()
@@ -140,7 +144,7 @@ def _compared(groups: list[list[_Barrier]], margin: float) -> xr.Dataset:
         group_of += [k] * len(group)
     pairs = list(itertools.combinations(range(len(barriers)), 2))
     difference = np.array([barriers[a].energy - barriers[b].energy for a, b in pairs]).reshape(len(pairs), n)
-    obstacles = [_obstacle(barriers[a], barriers[b]) for a, b in pairs]
+    obstacles = [_obstacle(barriers[a], barriers[b], apart=group_of[a] != group_of[b]) for a, b in pairs]
     verdicts = [_verdict(row, margin, obstacle) for row, obstacle in zip(difference, obstacles, strict=True)]
     factor = np.full((len(pairs), _WIDTHS.size), np.nan)
     for k, obstacle in enumerate(obstacles):
@@ -174,7 +178,7 @@ def _law_fits(entry: dict[str, Any]) -> bool:
     return bool(entry.get("law_fits", not (misfit["dof"] > 0 and misfit["p"] < misfit["level"])))
 
 
-def _obstacle(first: _Barrier, second: _Barrier) -> str:
+def _obstacle(first: _Barrier, second: _Barrier, *, apart: bool) -> str:
     """Why the difference of two barriers would mean nothing; "" where it means something."""
     pair = (first, second)
     if not all(one.passed for one in pair):
@@ -184,6 +188,8 @@ def _obstacle(first: _Barrier, second: _Barrier) -> str:
     if first.of_sigma != second.of_sigma:
         owner = first.owner if first.of_sigma else second.owner
         return f"the barrier of {owner} is that of sigma, which only compares as sigma T"
+    if apart and (shared := len(first.files & second.files)):
+        return f"both results were made from the same data ({shared} files), so that their errors are not independent"
     return ""
 
 

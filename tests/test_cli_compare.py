@@ -115,6 +115,17 @@ def test_no_verdict_where_a_sampler_or_a_law_failed(results):
     assert comparison.reason.values[0] == "one barrier does not describe one: grain"
 
 
+def test_results_of_the_same_files_have_no_verdict_across(results):
+    one, two = (nd.read_posterior(results / name / "results" / "results.nc") for name in ("one", "two"))
+    one.attrs["inputs"] = json.dumps({"study.toml": "0", "eis.csv": "1", "grain.csv": "2"})
+    two.attrs["inputs"] = json.dumps({"other.toml": "0", "copy.csv": "1"})
+    shared = compare_results({"one": one, "two": two}, 0.5)
+    assert shared.verdict.values.tolist() == ["same", "undecided", "undecided"]
+    assert "made from the same data (1 files)" in shared.reason.values[1]
+    two.attrs["inputs"] = json.dumps({"other.toml": "0", "eis.csv": "3"})  # the study file alone is no data
+    assert compare_results({"one": one, "two": two}, 0.5).verdict.values.tolist() == ["same", "same", "same"]
+
+
 def test_published_barriers_stand_beside(results, capsys):
     beside = found(results / "two" / "results", "--published", "Na2NH2BH4", capsys=capsys)["published"]
     assert sorted(one["value_eV"] for one in beside) == [0.400, 0.450, 0.552]
