@@ -135,6 +135,15 @@ def test_a_mistyped_source_of_temperatures_is_named(example, work, capsys):
     assert not Path("study.toml").exists()
 
 
+@pytest.mark.parametrize("formula", ["TE*1e3", "1/0"])
+def test_a_formula_that_gives_no_temperature_is_named(formula, example, work, capsys):
+    assert run("init", example.parent, "--temperature", formula) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"formula {formula}" in line
+    assert "11B/1" in line
+    assert not list(work.iterdir())
+
+
 @pytest.mark.parametrize("closed", ["stdout", "stderr"])
 def test_a_closed_stream_is_no_error(closed, example, work, monkeypatch):
     monkeypatch.setattr(sys, closed, None)

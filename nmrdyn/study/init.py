@@ -60,13 +60,20 @@ class Findings:
     left_out: Mapping[str, str]
 
 
+def _require_formula(entries: Sequence[ScanEntry]) -> None:
+    """Refuse a formula that gives no temperature: a study would be written with it."""
+    for entry in entries:
+        if said := next((text for text in entry["warnings"] if text.startswith("formula ")), ""):
+            raise InputError(f"{entry['experiment']}: needed a temperature from --temperature, found {said}; mend it")
+
+
 def look_into(folder: Path, *, temperature: Any = None) -> Findings:
     """The processes that a folder has data for: one for each nucleus and field, each sample, each folder of spectra.
 
     Raises
     ------
     InputError
-        Where there is nothing to make a barrier of, with the reasons.
+        Where there is nothing to make a barrier of, with the reasons, or a formula gives no temperature.
     """
     left_out: dict[str, str] = {}
     try:
@@ -75,6 +82,8 @@ def look_into(folder: Path, *, temperature: Any = None) -> Findings:
         if temperature is not None or not folder.is_dir():  # which is only said of expnos
             raise
         entries = []
+    if temperature is not None:
+        _require_formula(entries)
     found = recoveries(entries)
     for entry in entries:
         if entry["kind"] not in RECOVERY_KINDS and not series_of(entry):
