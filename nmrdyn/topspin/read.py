@@ -208,7 +208,7 @@ def _of_nucleus(expnos: list[Expno], nucleus: str | None, root: Path) -> list[Ex
         # One whose parameters cannot be read may be of any nucleus: it stays, as a row with its reason.
         return [one for one in expnos if one in fitting or not one.nucleus.name]
     if len(present) > 1:
-        raise InputError(f"{root}: found several nuclei, {', '.join(present)}; choose one with nucleus=")
+        raise InputError(f"{root}: found several nuclei, {', '.join(present)}; choose one with nucleus= (or --nucleus)")
     # A NUC1 that is no isotope is no other nucleus: such an expno is left out beside those that have one.
     return [one for one in expnos if not present or one.nucleus.name in (*present, "")]
 
