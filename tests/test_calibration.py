@@ -28,6 +28,7 @@ def line_holds(study):
     return abs(slope - study.quantities["Ea"].truth) < norm.ppf(0.975) * np.sqrt(covariance[0, 0])
 
 
+@pytest.mark.slow
 def test_intervals_of_100_studies_hold_the_truth_and_a_straight_line_does_not():
     # P(87 hits or fewer of 100 at a true 95 %) = 1.5e-3.
     assert binom.cdf(87, 100, 0.95) == pytest.approx(1.5e-3, rel=0.05)

@@ -677,6 +677,7 @@ def test_report_that_fails_leaves_earlier_results_alone(small, tmp_path, monkeyp
     assert (tmp_path / "report.html").read_text(encoding="utf-8") == "earlier"
 
 
+@pytest.mark.slow
 def test_report_takes_a_relaxation_that_was_not_fitted_here(sodium, tmp_path):
     # Only T1 and its error, as from a table: all else of a relaxation is optional.
     truth = replace(
@@ -971,6 +972,7 @@ def test_run_report_and_demo_print_the_summary_as_json(small, tmp_path, monkeypa
     assert capsys.readouterr().err == ""
 
 
+@pytest.mark.slow
 def test_several_studies_print_json(folder, tmp_path, capsys):
     for name in ("a", "b"):
         (tmp_path / f"{name}.toml").write_text("[study]", encoding="utf-8")
@@ -1035,6 +1037,7 @@ def test_tables_fit_a_narrow_terminal(width, lines, monkeypatch):
     assert terminal.getvalue().rstrip().splitlines() == lines
 
 
+@pytest.mark.slow
 def test_a_terminal_shows_what_is_under_way(folder, monkeypatch, tmp_path):
     (folder / "fast.toml").write_text("[[process]]".join(STUDY.split("[[process]]")[::2]), encoding="utf-8")
     monkeypatch.setattr(sys, "stderr", Terminal())

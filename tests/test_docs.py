@@ -165,6 +165,7 @@ def pages_with_examples():
 
 
 @pytest.mark.parametrize("page", list(pages_with_examples()))
+@pytest.mark.slow
 def test_examples_of_a_page_run(page, tmp_path, monkeypatch):
     shutil.copytree(examples.EXAMPLE, tmp_path / "example")
     monkeypatch.chdir(tmp_path)

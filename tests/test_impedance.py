@@ -245,6 +245,7 @@ def test_inductance_of_the_leads_does_not_shift_the_resistance():
     assert np.isfinite(with_l.fit_real).all()
 
 
+@pytest.mark.slow
 def test_error_of_a_lone_arc_holds_the_grain_boundaries_inside_it_and_any_error_a_small_drift():
     # Bulks of 1e5 ohm with boundaries of 5 %, which one arc holds; then resistances that fall by 2 % during the sweep.
     hidden = arc(FREQUENCY, 1e5, 5e-12, 0.97) + arc(FREQUENCY, 5e3, 1e-10, 0.88) + tail(FREQUENCY, 2e-6)

@@ -547,6 +547,7 @@ def test_stored_draws_keep_each_walker_in_one_piece(straight):
 # Remarks
 
 
+@pytest.mark.slow
 def test_curved_data_are_no_single_barrier():
     kelvin = np.linspace(290.0, 340.0, 8)
     rng = np.random.default_rng(1)

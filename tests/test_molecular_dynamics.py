@@ -212,6 +212,7 @@ def test_diffusion_is_read_as_it_was_written(tmp_path_factory, values, unit):
     np.testing.assert_allclose(found.temperature, 300 + 10 * np.arange(len(values)))
 
 
+@pytest.mark.slow
 def test_barrier_of_diffusion_is_its_truth_and_stands_beside_others(tmp_path):
     rng = np.random.default_rng(3)
     kelvin = np.array([500.0, 550, 600, 650, 700, 800])

@@ -124,7 +124,7 @@ def test_every_figure_of_a_report_says_numbers_in_its_alternative_text(study):
 
 def test_of_many_recoveries_the_worst_are_drawn(sodium, monkeypatch):
     monkeypatch.setattr(pictures, "MOST_RECOVERIES", 2)
-    monkeypatch.setattr(pictures.plot, "recovery", lambda *_: Figure())
+    monkeypatch.setattr(pictures.plot, "recovery", lambda *_: Figure().subplots())
     recovery = nd.simulate(replace(sodium, temperature=[300.0, 310.0, 320.0, 333.0]), seed=1)
     relaxation = nd.fit_recovery(recovery, "single")
     relaxation["reduced_chi2"].values[:] = [1.0, 3.0, 0.5, 2.0]

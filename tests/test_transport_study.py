@@ -639,6 +639,7 @@ def test_agreement_is_of_nmr_with_what_goes_far_in_the_order_of_the_processes(ht
     assert any(line.startswith("Na hop - AIMD: ") for line in verdict_lines(summary))
 
 
+@pytest.mark.slow
 def test_report_is_written_anew_byte_by_byte(results, tmp_path):
     folder = results[1]
     assert main(["report", str(folder / "results.nc"), "--out", str(tmp_path)]) == 0
